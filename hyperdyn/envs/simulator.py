@@ -1,0 +1,43 @@
+"""Many systems of one family simulated side by side, with their state as an argument."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+class AbstractSimulator(ABC):
+    """B systems that differ in their factors. It holds no state: a state goes in, states come out.
+
+    X here is the size of a physics state, which may hold more than an observation shows.
+    """
+
+    batch: int
+
+    @abstractmethod
+    def reset(self, seeds: Sequence[int]) -> Array:
+        """States [B,X], each the one that the environment of that system has after `reset(seed=...)`."""
+
+    @abstractmethod
+    def observe(self, state: Array) -> Array:
+        """Observations [...,S] of states [...,X] (the same for every system of a family)."""
+
+    @abstractmethod
+    def state_of(self, obs: Array) -> Array:
+        """States [...,X] that show the observations [...,S].
+
+        Raises:
+            EnvError: observations of this family do not determine the state.
+        """
+
+    @abstractmethod
+    def rollout(self, state: Array, action: Array) -> Array:
+        """States [B,N,T,X] after each of the actions [B,N,T,A] in [-1,1], from states [B,N,X].
+
+        Row (b, n) is simulated by system b; the first returned state is the one after the first action.
+        """

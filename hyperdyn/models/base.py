@@ -1,0 +1,74 @@
+"""The one contract that every method fulfils: a context in, an expert out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from hyperdyn.nn.normalise import Normaliser
+from hyperdyn.types import Context, Expert, StateSpec, Step
+
+
+class AbstractDynamics(nn.Module, ABC):
+    """Dynamics learned over many variations of a system, made specific to one by its context.
+
+    A method is a different `adapt`; the loss, the normaliser and everything around them are shared.
+    """
+
+    def __init__(self, spec: StateSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.norm = Normaliser(spec)
+
+    @abstractmethod
+    def adapt(self, context: Context) -> Expert:
+        """An expert for each of the B systems of the context."""
+
+    @property
+    @abstractmethod
+    def executed_sizes(self) -> tuple[int, ...]:
+        """Layer sizes of the network that one step of an expert executes, (X, ..., S)."""
+
+
+class ChangeExpert(Expert):
+    """s' = s + mu_y + sigma_y * net(x): an expert whose network predicts the normalised change. Its state is s itself.
+
+    net: [B,N,X] to [B,N,S].
+    """
+
+    def __init__(
+        self,
+        norm: Normaliser,
+        net: Callable[[Tensor], Tensor],
+        *,
+        code: Tensor | None = None,
+        theta: Tensor | None = None,
+        aux_loss: Tensor | None = None,
+    ) -> None:
+        self.norm = norm
+        self.net = net
+        self.code = code
+        self.theta = theta
+        self.aux_loss = aux_loss
+
+    def start(self, obs: Tensor) -> Tensor:
+        return obs
+
+    def step(self, state: Tensor, action: Tensor) -> Step:
+        change = self.net(self.norm.inputs(state, action))  # [B,N,S]
+        next_obs = self.norm.advance(state, change)
+        return Step(next_obs, next_obs)
+
+
+def rollout(expert: Expert, obs: Tensor, action: Tensor) -> Tensor:
+    """Predicted observations [B,N,T,S] after each of the actions [B,N,T,A], starting from obs [B,N,S]."""
+    state = expert.start(obs)
+    predicted = []
+    for a in action.unbind(dim=2):
+        step = expert.step(state, a)
+        state = step.state
+        predicted.append(step.next_obs)
+    return torch.stack(predicted, dim=2)
