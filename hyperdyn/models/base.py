@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,11 @@ class AbstractDynamics(nn.Module, ABC):
     """Dynamics learned over many variations of a system, made specific to one by its context.
 
     A method is a different `adapt`; the loss, the normaliser and everything around them are shared.
+
+    privileged: the method is told the true factors in its context. Only a ceiling may be.
     """
+
+    privileged: ClassVar[bool] = False
 
     def __init__(self, spec: StateSpec) -> None:
         super().__init__()
