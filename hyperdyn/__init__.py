@@ -1,3 +1,3 @@
-"""Adaptive dynamics models: a hypernetwork generates an expert for the system at hand, and a planner acts through it."""
+"""Adaptive dynamics models: a hypernetwork generates an expert for the system at hand, a planner acts through it."""
 
 __version__ = "0.1.0"

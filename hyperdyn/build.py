@@ -1,0 +1,88 @@
+"""From configuration to objects: the only place where the two meet."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import get_class, instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from hyperdyn.envs.spec import Family
+from hyperdyn.errors import ConfigError
+from hyperdyn.models.base import AbstractDynamics
+from hyperdyn.types import StateSpec
+
+
+def plain(cfg: Any) -> Any:
+    """A configuration as dicts, lists, strings and numbers, interpolations resolved."""
+    return OmegaConf.to_container(cfg, resolve=True) if OmegaConf.is_config(cfg) else cfg
+
+
+def construct(cfg: Any, **kwargs: Any) -> Any:
+    """The object that a node with `_target_` describes; constructors get plain containers only.
+
+    Raises:
+        ConfigError: the constructor does not take these arguments.
+    """
+    try:
+        return instantiate(plain(cfg), _convert_="all", **kwargs)
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, TypeError):
+            raise ConfigError(
+                f"cannot build {plain(cfg).get('_target_')}", got=str(cause), fix="see the signature of its constructor"
+            ) from error
+        if cause is not None:
+            raise cause from error
+        raise
+
+
+def family(cfg: DictConfig | Mapping[str, Any]) -> Family:
+    return construct(cfg)  # type: ignore[no-any-return]
+
+
+def recipe(cfg: DictConfig | Mapping[str, Any], of: Family) -> dict[str, Any]:
+    """Plain containers that describe the method of a `model` group, sized for a family.
+
+    A privileged method is told the ranges of the factors.
+    """
+    node = dict(plain(cfg))
+    if get_class(node["_target_"]).privileged:  # type: ignore[attr-defined]
+        pieces = [f.pieces("train") for f in of.factors.values()]
+        node["factor_ranges"] = [[_lowest(p), _highest(p)] for p in pieces]
+        node["factor_log"] = [bool(f.log) for f in of.factors.values()]
+    state = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(of.state).items()}
+    return {"family": of.name, "state": state, "model": node}
+
+
+def model(recipe: Mapping[str, Any]) -> AbstractDynamics:
+    """The untrained method that a recipe describes."""
+    state = recipe["state"]
+    spec = StateSpec(state["obs_dim"], state["action_dim"], tuple(state["drop"]), tuple(state["angles"]))
+    return construct(recipe["model"], spec=spec)  # type: ignore[no-any-return]
+
+
+def plugins(cfg: Mapping[str, Any] | None, **offered: Any) -> list[Any]:
+    """One object a node of a group (callbacks, loggers), each given those of `offered` that its constructor asks for.
+
+    A node that is null is left out, so that `callbacks.videos=null` switches one off.
+    """
+    made = []
+    for node in (plain(cfg) or {}).values():
+        if node is None:
+            continue
+        asked = inspect.signature(get_class(node["_target_"])).parameters
+        made.append(construct(node, **{k: v for k, v in offered.items() if k in asked and k not in node}))
+    return made
+
+
+def _lowest(pieces: Sequence[Any]) -> float:
+    return float(min(p[0] if isinstance(p, Sequence) else p for p in pieces))
+
+
+def _highest(pieces: Sequence[Any]) -> float:
+    return float(max(p[1] if isinstance(p, Sequence) else p for p in pieces))

@@ -1,0 +1,139 @@
+"""Training of any method with Lightning. The only file that knows Lightning's training loop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+from torch.nn import functional
+
+from hyperdyn.envs.spec import Family
+from hyperdyn.errors import ConfigError, ShapeError
+from hyperdyn.models.base import AbstractDynamics, rollout
+from hyperdyn.types import Batch, Context, Expert, Transitions
+
+CHECKPOINT_VERSION = 1
+
+
+class DynamicsModule(LightningModule):
+    """The loss that every method shares, and its optimisation.
+
+    With predictions s_t rolled out T steps from the first observation of a query row,
+
+        loss = mean over rows, steps t <= T, entries of rho((s_t - s*_t) / sigma_y)  +  mean of the method's aux_loss
+
+    rho is the square, or twice the Huber loss if `huber` is given (equal to the square for small errors).
+
+    Args:
+        lr, optimiser, weight_decay: "adam" or "adamw", fused.
+        warmup_steps: linear warm-up, then cosine to zero at the end of training.
+        rollout_from: optimiser step from which rows are rolled out all T steps; before it, one step only.
+        rollout_rows: share of the query rows that are then rolled out; the rest are trained on one step.
+        recipe: plain containers from which `hyperdyn.load` rebuilds the model; saved in every checkpoint.
+    """
+
+    def __init__(
+        self,
+        model: AbstractDynamics,
+        family: Family | None = None,
+        *,
+        lr: float = 4e-3,
+        optimiser: Literal["adam", "adamw"] = "adam",
+        weight_decay: float = 0.0,
+        warmup_steps: int = 100,
+        huber: float | None = None,
+        rollout_from: int = 0,
+        rollout_rows: float = 1.0,
+        compile: bool = False,
+        recipe: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        if optimiser not in ("adam", "adamw"):
+            raise ConfigError("unknown optimiser", got=optimiser, expected="adam or adamw", fix="optimiser=adam")
+        if not 0 < rollout_rows <= 1:
+            raise ConfigError("rollout_rows is a share of the rows", got=rollout_rows, expected="in (0, 1]")
+        self.model = model
+        self.family = family
+        self.lr = lr
+        self.optimiser = optimiser
+        self.weight_decay = weight_decay
+        self.warmup_steps = warmup_steps
+        self.huber = huber
+        self.rollout_from = rollout_from
+        self.rollout_rows = rollout_rows
+        self.recipe = dict(recipe or {})
+        self._loss = torch.compile(self.loss) if compile else self.loss
+
+    def forward(self, context: Context) -> Expert:
+        """The expert of each system, as `AbstractDynamics.adapt`."""
+        return self.model.adapt(context)
+
+    def setup(self, stage: str) -> None:
+        if stage == "fit" and not self.model.norm.fitted:
+            self.model.norm.fit(self.trainer.datamodule.transitions())  # type: ignore[attr-defined]
+
+    def loss(self, batch: Batch, rolled: int) -> tuple[Tensor, Tensor]:
+        """Query loss and auxiliary loss; the first `rolled` rows of each system over all T steps, the rest over one."""
+        context = batch.context
+        if self.model.privileged:
+            context = replace(context, factors=batch.factors)
+        expert = self.model.adapt(context)
+        _, n, t, _ = batch.query.obs.shape
+        total = batch.query.obs.new_zeros(())
+        for rows, steps in ((slice(0, rolled), t), (slice(rolled, n), 1)):
+            if rows.stop > rows.start:
+                total = total + self._error(expert, batch.query, rows, steps) * (rows.stop - rows.start) / n
+        aux = total.new_zeros(()) if expert.aux_loss is None else expert.aux_loss.mean()
+        return total, aux
+
+    def _error(self, expert: Expert, query: Transitions, rows: slice, steps: int) -> Tensor:
+        start = query.obs[:, rows, 0]
+        predicted = rollout(expert, start, query.action[:, rows, :steps])  # [B,N,T,S]
+        error = (predicted - query.next_obs[:, rows, :steps]) / self.model.norm.change_std
+        if self.huber is None:
+            return error.square().mean()
+        return 2 * functional.huber_loss(error, torch.zeros_like(error), delta=self.huber)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        n, t = batch.query.obs.shape[1:3]
+        long = t > 1 and self.global_step >= self.rollout_from
+        query, aux = self._loss(batch, math.ceil(self.rollout_rows * n) if long else 0)
+        loss = query + aux
+        if self._logs_now():  # logging every step costs more than a small training step
+            if not torch.isfinite(loss):
+                raise ShapeError(
+                    f"the training loss is not finite at step {self.global_step}",
+                    got=float(loss.detach()),
+                    fix="lower module.lr, shorten data.horizon, or check the shards with `hyperdyn verify`",
+                )
+            self.log("train/loss", query.detach(), prog_bar=True, sync_dist=True)
+            self.log("train/aux_loss", aux.detach(), sync_dist=True)
+        return loss
+
+    def _logs_now(self) -> bool:
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        return bool(every) and (self.global_step + 1) % every == 0
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        kind = torch.optim.Adam if self.optimiser == "adam" else torch.optim.AdamW
+        optimiser = kind(self.parameters(), lr=self.lr, weight_decay=self.weight_decay, fused=True)
+        total = max(1, int(self.trainer.estimated_stepping_batches))
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimiser, lambda step: warmup_cosine(step, self.warmup_steps, total)
+        )
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["hyperdyn"] = {"version": CHECKPOINT_VERSION, **self.recipe}
+
+
+def warmup_cosine(step: int, warmup: int, total: int) -> float:
+    """Share of the peak learning rate at a step: linear to 1 in `warmup` steps, then half a cosine to 0 at `total`."""
+    rise = min(1.0, (step + 1) / max(1, warmup))
+    return rise * 0.5 * (1 + math.cos(math.pi * min(1.0, step / total)))

@@ -1,0 +1,103 @@
+"""One training run, for the command line, the tests and notebooks alike."""
+
+from __future__ import annotations
+
+import csv
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningDataModule, Trainer, seed_everything
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from omegaconf import DictConfig, OmegaConf
+
+from hyperdyn import build
+from hyperdyn.checkpoint import CHECKPOINTS, LAST, read_checkpoint
+from hyperdyn.envs.spec import Family
+from hyperdyn.errors import CheckpointError
+from hyperdyn.module import DynamicsModule
+
+
+@dataclass(frozen=True)
+class Objects:
+    """What a run was made of."""
+
+    family: Family
+    module: DynamicsModule
+    datamodule: LightningDataModule
+    trainer: Trainer
+
+
+def train(cfg: DictConfig) -> tuple[dict[str, float], Objects]:
+    """Train one method on one family and leave a run folder: config, metrics, checkpoints, TensorBoard.
+
+    `cfg.ckpt`: null starts anew, "last" continues this run where it stopped (or starts it), a path continues that file.
+
+    Returns:
+        The last value of every logged metric, and the objects of the run.
+    """
+    run = Path(cfg.run_dir)
+    resume = _checkpoint(cfg.ckpt, run)
+    seed_everything(cfg.seed, workers=True, verbose=False)
+    torch.set_float32_matmul_precision("high")
+    objects = assemble(cfg, resume)
+    if objects.trainer.is_global_zero:
+        run.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(cfg, run / "config.yaml", resolve=True)
+    objects.trainer.fit(
+        objects.module, objects.datamodule, ckpt_path=None if resume is None else str(resume), weights_only=True
+    )
+    return {k: float(v) for k, v in objects.trainer.logged_metrics.items()}, objects
+
+
+def assemble(cfg: DictConfig, resume: Path | None = None) -> Objects:
+    """Every object of a run, wired and not yet run."""
+    run = Path(cfg.run_dir)
+    family = build.family(cfg.env)
+    recipe = build.recipe(cfg.model, family)
+    module = DynamicsModule(build.model(recipe), family, recipe=recipe, **build.plain(cfg.module))
+    datamodule = build.construct(cfg.data)
+    offered = {"family": family, "run_dir": str(run), "data_dir": cfg.data_dir}
+    step = read_checkpoint(resume)["global_step"] if resume else 0
+    with warnings.catch_warnings():
+        # Advice that does not apply: the loader gathers whole batches and needs no workers; the run folder is ours.
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
+        trainer = Trainer(
+            **build.plain(cfg.trainer),
+            default_root_dir=run,
+            logger=[TensorBoardLogger(run, name="tensorboard", version=""), csv_logger(run, step)],
+            callbacks=build.plugins(cfg.callbacks, **offered),
+        )
+    return Objects(family, module, datamodule, trainer)
+
+
+def csv_logger(run: Path, step: int) -> CSVLogger:
+    """A logger to run/metrics.csv that keeps the rows of an earlier part of the run, up to this step."""
+    file = run / "metrics.csv"
+    kept: list[dict[str, Any]] = []
+    if step and file.is_file():
+        with file.open(newline="") as f:
+            kept = [{k: v for k, v in row.items() if v != ""} for row in csv.DictReader(f)]
+    logger = CSVLogger(run, name="", version="", flush_logs_every_n_steps=1)
+    for row in kept:
+        if int(row["step"]) < step:
+            logger.experiment.log_metrics({k: float(v) for k, v in row.items() if k != "step"}, int(row["step"]))
+    if kept:
+        logger.experiment.save()
+    return logger
+
+
+def _checkpoint(which: str | os.PathLike[str] | None, run: Path) -> Path | None:
+    if which is None:
+        return None
+    if which == "last":
+        last = run / CHECKPOINTS / LAST
+        return last if last.is_file() else None
+    path = Path(which)
+    if not path.is_file():
+        raise CheckpointError("there is no such checkpoint", got=path, fix="ckpt=last, or ckpt=PATH of a .ckpt file")
+    return path
