@@ -1,0 +1,51 @@
+"""HyperDynamics: a hypernetwork generates all the weights of a dynamics network for the system at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from hyperdyn.models.base import AbstractDynamics, ChangeExpert
+from hyperdyn.nn.encoders.base import AbstractHistoryEncoder, Encoding
+from hyperdyn.nn.hypernetwork import Hypernetwork
+from hyperdyn.nn.mlp import GeneratedMLP, MLPSpec
+from hyperdyn.types import Context, Expert, StateSpec
+
+
+class Hyper(AbstractDynamics):
+    """theta = theta0 + scale * head(encoder(history)),   s' = s + mu_y + sigma_y f_theta(x).
+
+    Xian et al., HyperDynamics, ICLR 2021, with weights generated once per context and K from 0 up.
+
+    hidden: hidden layer sizes of f, the network that is executed.
+    encoder: (X, S) to a history encoder.
+    head, rank: see `Hypernetwork`.
+    """
+
+    def __init__(
+        self,
+        spec: StateSpec,
+        encoder: Callable[[int, int], AbstractHistoryEncoder],
+        hidden: Sequence[int] = (128, 128),
+        activation: str = "silu",
+        head: str = "full",
+        rank: int = 16,
+    ) -> None:
+        super().__init__(spec)
+        self.expert_spec = MLPSpec((spec.input_dim, *hidden, spec.obs_dim), activation)
+        self.encoder = encoder(spec.input_dim, spec.obs_dim)
+        self.hypernetwork = Hypernetwork(self.expert_spec, self.encoder.code_dim, head, rank)
+
+    @property
+    def executed_sizes(self) -> tuple[int, ...]:
+        return self.expert_spec.sizes
+
+    def encode(self, context: Context) -> Encoding:
+        """What the history of each of the B systems is encoded to."""
+        x, y = self.norm.pairs(context.history)
+        return self.encoder(x, y, context.mask)
+
+    def adapt(self, context: Context) -> Expert:
+        encoding = self.encode(context)
+        theta = self.hypernetwork(encoding.code)
+        net = GeneratedMLP(self.expert_spec, theta)
+        return ChangeExpert(self.norm, net, code=encoding.code, theta=theta, aux_loss=encoding.aux_loss)
