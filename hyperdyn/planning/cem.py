@@ -1,0 +1,82 @@
+"""The cross-entropy method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+import torch
+
+from hyperdyn.planning import checks
+from hyperdyn.planning.base import AbstractPlanner
+from hyperdyn.planning.elites import best, decide, inject, refit, start
+from hyperdyn.planning.noise import ar1_factor, correlated
+from hyperdyn.types import CostFn, Plan
+
+
+@final
+class CEM(AbstractPlanner):
+    """Cross-entropy method over action sequences (Rubinstein 1999), with noise correlated in time.
+
+    u_n = clamp(mean + std * e_n),  e_n ~ AR(1);   mean, std <- those of the M best u_n
+
+    horizon: steps H that a candidate looks ahead.
+    candidates, iterations: N sequences are scored, this many times.
+    elites: M best that the Gaussian is refitted to.
+    keep: elites that stand among the next candidates, of the next iteration and of the next decision; with 1 or more
+        the best cost never rises from one iteration to the next.
+    std, min_std: spread at the start and floor of it afterwards, in the units of an action.
+    correlation: AR(1) coefficient of the noise from one step to the next.
+    momentum: how much of the old mean and std survives a refit.
+    execute: "mean" of the elites, or the "best" candidate.
+    """
+
+    def __init__(
+        self,
+        *,
+        horizon: int = 16,
+        candidates: int = 150,
+        iterations: int = 3,
+        elites: int = 15,
+        keep: int = 5,
+        std: float = 0.5,
+        min_std: float = 0.05,
+        correlation: float = 0.6,
+        momentum: float = 0.0,
+        execute: str = "mean",
+    ) -> None:
+        checks.at_least(1, horizon=horizon, candidates=candidates, iterations=iterations, elites=elites)
+        checks.at_least(0, keep=keep, min_std=min_std)
+        checks.above(0, std=std)
+        checks.at_most(candidates, "candidates", elites=elites)
+        checks.at_most(elites, "elites", keep=keep)
+        checks.fraction(correlation=correlation, momentum=momentum)
+        checks.choice(("mean", "best"), execute=execute)
+        self.horizon = horizon
+        self.candidates = candidates
+        self.iterations = iterations
+        self.elites = elites
+        self.keep = keep
+        self.std = std
+        self.min_std = min_std
+        self.momentum = momentum
+        self.execute = execute
+        self._factor = ar1_factor(horizon, correlation)
+
+    @torch.no_grad()
+    def plan(
+        self, cost: CostFn, action_dim: int, generators: Sequence[torch.Generator], warm: Plan | None = None
+    ) -> Plan:
+        B, H, N = len(generators), self.horizon, self.candidates
+        if warm is not None:
+            checks.fits(warm, B, H, action_dim)
+        noise = correlated(self._factor, generators, self.iterations * N, action_dim)
+        mean, elite = start(warm, B, H, action_dim, noise.device)
+        std = torch.full_like(mean, self.std)
+        for e in noise.split(N, dim=2):
+            candidates = torch.addcmul(mean, std, e).clamp_(-1, 1)  # [B,H,N,A]
+            inject(candidates, elite, self.keep)
+            elite, elite_cost = best(candidates, checks.finite_cost(cost, candidates), self.elites)
+            mean, std = refit(elite, elite_cost, mean, std, self.momentum)
+            std = std.clamp_(min=self.min_std)
+        return decide(self.execute, mean, elite, elite_cost)

@@ -1,0 +1,202 @@
+"""The closed loop: history, adapt, plan, act. One function for the command line, the callbacks and the tests."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hyperdyn.envs.simulator import AbstractSimulator
+from hyperdyn.errors import ConfigError
+from hyperdyn.planning.base import AbstractPlanner
+from hyperdyn.planning.cost import trajectory_cost
+from hyperdyn.planning.history import History
+from hyperdyn.types import Context, Expert, Objective, Plan, StateSpec, Transitions
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+Adapt = Callable[[Context], Expert]
+
+
+@dataclass(frozen=True)
+class Episodes:
+    """L executed steps in each of B systems."""
+
+    state: Doubles  # [B,L+1,X] physics states
+    obs: Floats  # [B,L+1,S]
+    action: Floats  # [B,L,A] as executed, noise included
+    reward: Floats  # [B,L]
+    candidates: Floats | None  # [B,L,M,H,A] the planner's own best sequences at each decision, best first
+    seconds: Doubles  # [decisions] to adapt and plan, for all B systems together
+
+    @property
+    def returns(self) -> Doubles:
+        """Sum of rewards [B]."""
+        return self.reward.sum(axis=1, dtype=np.float64)
+
+
+@torch.no_grad()
+def run_episodes(
+    simulator: AbstractSimulator,
+    states: Doubles,
+    adapt: Adapt,
+    planner: AbstractPlanner,
+    objective: Objective,
+    spec: StateSpec,
+    *,
+    steps: int,
+    seeds: Sequence[int],
+    history: int = 16,
+    support: Context | None = None,
+    factors: Tensor | None = None,
+    noise_std: Tensor | None = None,
+    keep_candidates: int = 0,
+    tile: int | None = 16,
+    device: torch.device | str = "cpu",
+    on_step: Callable[[int], None] | None = None,
+) -> Episodes:
+    """Act for L = `steps` steps in B systems at once, deciding anew at every step from what has happened so far.
+
+    states: [B,X] to start from.
+    adapt: the context of some of the systems (a tile, in order) to their experts; called at every decision.
+    seeds: one per system; they fix its candidates and its noise, whoever else is in the batch.
+    history: last K transitions that `adapt` sees, fewer (and masked) while the episode is shorter.
+    support: earlier transitions of the same B systems, always seen, in front of the history.
+    factors: [B,F] true factors, for a privileged method.
+    noise_std: [B] of Gaussian noise added to every action before it is clamped and executed.
+    keep_candidates: M candidates of each decision to return, to be simulated as labels.
+    tile: systems planned for at once; None for all. On a CPU, tiles of 16 are faster than one large batch.
+    device: where models and planner work. The simulator is on the CPU.
+    on_step: called after each step with the number of steps done.
+
+    Raises:
+        ConfigError: not one seed per system, or more candidates to keep than the planner returns.
+    """
+    B = len(states)
+    if len(seeds) != B:
+        raise ConfigError("the closed loop needs one seed per system", got=f"{len(seeds)} seeds", expected=f"{B}")
+    cuts = [slice(i, i + (tile or B)) for i in range(0, B, tile or B)]
+    pilots = [_Pilot(adapt, planner, objective, spec, seeds[rows], device) for rows in cuts]
+    noise = [np.random.default_rng([s, 1]) for s in seeds]
+    past, log = History(B, history, spec), _Log(simulator, states, objective)
+    for t in range(steps):
+        began = time.perf_counter()
+        context, obs = past.context(support, factors), torch.from_numpy(log.obs[-1])
+        plans = [pilot.decide(_cut(context, rows), obs[rows]) for pilot, rows in zip(pilots, cuts, strict=True)]
+        action = torch.cat([plan.actions[:, 0] for plan in plans]).cpu()
+        log.seconds.append(time.perf_counter() - began)
+        if keep_candidates:
+            log.candidates.append(torch.cat([_kept(plan, keep_candidates) for plan in plans]).cpu().numpy())
+        if noise_std is not None:
+            e = np.stack([rng.standard_normal(spec.action_dim, dtype=np.float32) for rng in noise])
+            action = (action + noise_std.cpu()[:, None] * torch.from_numpy(e)).clamp(-1, 1)
+        log.step(action.numpy())
+        past.append(obs, action, torch.from_numpy(log.obs[-1]))
+        if on_step is not None:
+            on_step(t + 1)
+    return log.episodes()
+
+
+def random_actions(
+    simulator: AbstractSimulator,
+    states: Doubles,
+    objective: Objective,
+    spec: StateSpec,
+    *,
+    steps: int,
+    seeds: Sequence[int],
+    on_step: Callable[[int], None] | None = None,
+) -> Episodes:
+    """The floor: as `run_episodes`, with uniform actions and no planner. No candidates, no seconds."""
+    draws = [np.random.default_rng(s).uniform(-1, 1, (steps, spec.action_dim)) for s in seeds]
+    log = _Log(simulator, states, objective)
+    for t, action in enumerate(np.stack(draws, axis=1).astype(np.float32)):
+        log.step(action)
+        if on_step is not None:
+            on_step(t + 1)
+    return log.episodes()
+
+
+@final
+class _Pilot:
+    """Decides for one tile of systems and remembers their last plan."""
+
+    def __init__(
+        self,
+        adapt: Adapt,
+        planner: AbstractPlanner,
+        objective: Objective,
+        spec: StateSpec,
+        seeds: Sequence[int],
+        device: torch.device | str,
+    ) -> None:
+        self._adapt, self._planner, self._objective, self._spec = adapt, planner, objective, spec
+        self._device = torch.device(device)
+        self._generators = [torch.Generator(self._device).manual_seed(int(s)) for s in seeds]
+        self._last: Plan | None = None
+
+    def decide(self, context: Context, obs: Tensor) -> Plan:
+        expert = self._adapt(context.to(self._device))
+        cost = trajectory_cost(expert, obs.to(self._device), self._objective)
+        warm = None if self._last is None else self._last.shift()
+        self._last = self._planner.plan(cost, self._spec.action_dim, self._generators, warm)
+        return self._last
+
+
+@final
+class _Log:
+    """What has been executed so far, and the simulator that executes it."""
+
+    def __init__(self, simulator: AbstractSimulator, states: Doubles, objective: Objective) -> None:
+        self._simulator, self._objective = simulator, objective
+        self.state = [states]
+        self.obs = [self._observed(states)]
+        self.action: list[Floats] = []
+        self.reward: list[Floats] = []
+        self.candidates: list[Floats] = []
+        self.seconds: list[float] = []
+
+    def _observed(self, state: Doubles) -> Floats:
+        return self._simulator.observe(state).astype(np.float32)
+
+    def step(self, action: Floats) -> None:
+        before = self.state[-1]
+        after = self._simulator.rollout(before[:, None], action[:, None, None].astype(np.float64))[:, 0, 0]
+        s, a, s_next = (
+            torch.from_numpy(v) for v in (self._simulator.observe(before), action, self._simulator.observe(after))
+        )
+        self.state.append(after)
+        self.obs.append(self._observed(after))
+        self.action.append(action)
+        self.reward.append(self._objective(s, a.double(), s_next).numpy().astype(np.float32))
+
+    def episodes(self) -> Episodes:
+        candidates = np.stack(self.candidates, axis=1) if self.candidates else None
+        state, obs = np.stack(self.state, axis=1), np.stack(self.obs, axis=1)
+        action, reward = np.stack(self.action, axis=1), np.stack(self.reward, axis=1)
+        return Episodes(state, obs, action, reward, candidates, np.array(self.seconds))
+
+
+def _cut(context: Context, rows: slice) -> Context:
+    """Some of the systems of a context."""
+    views, factors = context.views, context.factors
+    past = context.history
+    history = Transitions(past.obs[rows], past.action[rows], past.next_obs[rows])
+    if views is not None:
+        views = type(views)(views.rgb[rows], views.depth[rows], views.intrinsics[rows], views.extrinsics[rows])
+    return Context(history, context.mask[rows], views, None if factors is None else factors[rows])
+
+
+def _kept(plan: Plan, count: int) -> Tensor:
+    found = plan.elites.shape[1]
+    if count > found:
+        raise ConfigError(
+            "this planner returns fewer candidates than are to be kept", got=count, expected=f"<= elites = {found}"
+        )
+    return plan.elites[:, :count]

@@ -1,0 +1,58 @@
+"""The best candidates of a decision, and the Gaussian that they suggest.
+
+Candidates are held with time first, [B,H,N,A], so that one step of all of them is contiguous.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from hyperdyn.types import Plan
+
+
+def best(candidates: Tensor, cost: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The `count` best of candidates [B,H,N,A] by cost [B,N], best first: [B,H,M,A] and their cost [B,M]."""
+    _, H, _, A = candidates.shape
+    cost, index = cost.topk(count, dim=1, largest=False)
+    return candidates.gather(2, index[:, None, :, None].expand(-1, H, -1, A)), cost
+
+
+def moments(elites: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Weighted mean and variance [B,H,1,A] over elites [B,H,M,A], weights [B,M] that sum to one."""
+    w = weight[:, None, :, None]
+    mean = (elites * w).sum(2, keepdim=True)
+    return mean, ((elites - mean).square() * w).sum(2, keepdim=True)
+
+
+def refit(elites: Tensor, cost: Tensor, mean: Tensor, std: Tensor, momentum: float) -> tuple[Tensor, Tensor]:
+    """Mean and std [B,H,1,A] moved to those of elites [B,H,M,A] whose cost [B,M] is finite; unmoved if none is."""
+    valid = cost.isfinite()
+    count = valid.sum(1, keepdim=True)
+    new_mean, new_var = moments(elites, valid / count.clamp(min=1))
+    step = torch.where(count > 0, 1 - momentum, 0.0)[:, :, None, None]  # [B,1,1,1]
+    return torch.lerp(mean, new_mean, step), torch.lerp(std, new_var.sqrt(), step)
+
+
+def inject(candidates: Tensor, elites: Tensor, keep: int) -> None:
+    """Overwrite the first candidates [B,H,N,A] with up to `keep` of the elites [B,H,M,A]."""
+    keep = min(keep, elites.shape[2])
+    candidates[:, :, :keep] = elites[:, :, :keep]
+
+
+def start(warm: Plan | None, batch: int, horizon: int, action_dim: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Mean [B,H,1,A] and elites [B,H,M,A] to start from: those of the warm plan, else zero and none."""
+    if warm is None:
+        mean = torch.zeros(batch, horizon, 1, action_dim, device=device)
+        return mean, mean[:, :, :0]
+    mean = warm.actions.clamp(-1, 1)[:, :, None]
+    elites = warm.elites if warm.elites.numel() else mean.new_empty(batch, 0, horizon, action_dim)
+    return mean, elites.clamp(-1, 1).transpose(1, 2)
+
+
+def decide(execute: str, mean: Tensor, elites: Tensor, cost: Tensor) -> Plan:
+    """The plan after the last iteration. Where no candidate had a finite cost, it is the mean, and its cost is +inf."""
+    actions = mean[:, :, 0]
+    if execute == "best":
+        actions = torch.where(cost[:, :1, None].isfinite(), elites[:, :, 0], actions)
+    return Plan(actions, cost[:, 0], elites.transpose(1, 2))
