@@ -68,8 +68,7 @@ class CEM(AbstractPlanner):
         self, cost: CostFn, action_dim: int, generators: Sequence[torch.Generator], warm: Plan | None = None
     ) -> Plan:
         B, H, N = len(generators), self.horizon, self.candidates
-        if warm is not None:
-            checks.fits(warm, B, H, action_dim)
+        checks.fits(warm, B, H, action_dim)
         noise = correlated(self._factor, generators, self.iterations * N, action_dim)
         mean, elite = start(warm, B, H, action_dim, noise.device)
         std = torch.full_like(mean, self.std)

@@ -46,9 +46,9 @@ def choice(valid: Sequence[str], **options: str) -> None:
             raise ConfigError(f"unknown value of planner option '{name}'", got=value, expected=" or ".join(valid))
 
 
-def fits(warm: Plan, batch: int, horizon: int, action_dim: int) -> None:
+def fits(warm: Plan | None, batch: int, horizon: int, action_dim: int) -> None:
     """Raise ShapeError if a plan cannot be the warm start of a decision of this shape."""
-    if warm.actions.shape != (batch, horizon, action_dim):
+    if warm is not None and warm.actions.shape != (batch, horizon, action_dim):
         raise ShapeError(
             "the warm start does not fit this decision",
             got=f"actions {tuple(warm.actions.shape)}",
