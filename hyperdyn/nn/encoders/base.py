@@ -71,3 +71,9 @@ def clean(x: Tensor, y: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def log_count(count: Tensor) -> Tensor:
     """Number of transitions [B] to a feature [B,1] of order one: log(1 + K) / 3."""
     return (torch.log1p(count) / 3).unsqueeze(-1)
+
+
+def sort_rows(rows: Tensor, mask: Tensor, valid_first: bool = False) -> Tensor:
+    """rows [B,K,.] with the masked ones moved to the front, or to the end; the others keep their order."""
+    order = (~mask if valid_first else mask).to(torch.uint8).argsort(dim=1, stable=True)
+    return rows.gather(1, order.unsqueeze(-1).expand_as(rows))
