@@ -1,0 +1,76 @@
+"""One shard file: its bytes, its arrays mapped into memory, and what can be wrong with it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError, safe_open
+
+from hyperdyn.errors import ShardError
+from hyperdyn.shards.format import Fault, Header, ShardInfo, Trajectories
+
+
+def shard_bytes(header: Header, name: str, factors: tuple[float, ...], data: Trajectories) -> bytes:
+    """The file of one shard. Equal contents give equal bytes."""
+    about = {"env_id": header.env_id, "factors": dict(zip(header.factor_names, factors, strict=True)), "shard": name}
+    arrays = {"obs": data.obs, "action": data.action, "length": data.length}
+    return safetensors.numpy.save(arrays, metadata={"hyperdyn": json.dumps(about, sort_keys=True)})
+
+
+def digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def size_fault(path: Path, info: ShardInfo) -> str | None:
+    """What the file's size alone tells, which is what an interrupted copy or a full disk leaves."""
+    if not path.is_file():
+        return "the file is missing"
+    size = path.stat().st_size
+    return None if size == info.bytes else f"the file has {size} bytes, the manifest says {info.bytes}"
+
+
+def find_fault(path: Path, info: ShardInfo) -> Fault | None:
+    """Read the whole file; None if it is what was written."""
+    reason = size_fault(path, info)
+    if reason is None and digest(path) != info.sha256:
+        reason = "the contents have changed since they were written (sha256 differs)"
+    return None if reason is None else Fault(info, reason)
+
+
+def map_shard(root: Path, info: ShardInfo, header: Header) -> Trajectories:
+    """The shard's arrays, read from disk as they are touched. No file stays open.
+
+    Raises:
+        ShardError: the file is missing, truncated or no shard.
+    """
+    path = root / info.file
+    reason = size_fault(path, info)
+    if reason is None:
+        try:
+            with safe_open(path, framework="pt") as file:  # maps the file; the numpy framework would copy it
+                obs, action, length = (file.get_tensor(name).numpy() for name in ("obs", "action", "length"))
+        except SafetensorError as error:
+            reason = f"not readable: {error}"
+    if reason is None:
+        E, L = len(info.lengths), action.shape[1]
+        expected = (E, L + 1, header.obs_dim), (E, L, header.action_dim), (E,)
+        if (obs.shape, action.shape, length.shape) != expected or not np.array_equal(length, info.lengths):
+            reason = f"arrays of shape {obs.shape}, {action.shape} do not fit the manifest"
+    if reason is not None:
+        raise damaged(root, [Fault(info, reason)])
+    return Trajectories(obs, action, length)
+
+
+def damaged(root: Path, faults: list[Fault]) -> ShardError:
+    """The error that names bad shards and the way out."""
+    names = "; ".join(map(str, faults[:5])) + (f"; and {len(faults) - 5} more" if len(faults) > 5 else "")
+    return ShardError(
+        f"{len(faults)} damaged shard{'s' if len(faults) > 1 else ''} in '{root}'",
+        got=names,
+        fix=f"hyperdyn verify {root} repair=true, then the same `hyperdyn collect` command makes them anew",
+    )
