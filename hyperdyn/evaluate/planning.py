@@ -1,0 +1,199 @@
+"""How well a method plans: the return of acting through its experts, beside a floor and a ceiling."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hyperdyn.envs.spec import Family
+from hyperdyn.errors import ConfigError
+from hyperdyn.evaluate.results import CEILING, FLOOR, PlanningScore
+from hyperdyn.models.base import AbstractDynamics
+from hyperdyn.models.simulator import SimulatorExpert
+from hyperdyn.planning.base import AbstractPlanner
+from hyperdyn.planning.control import Adapt, Episodes, random_actions, run_episodes
+from hyperdyn.progress import Meter
+
+TILE = 16
+"""Systems planned for at once; on a CPU faster than one large batch."""
+
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every method is asked to do alike: the same systems, initial states, candidates' seeds and planner.
+
+    factors: [systems][F]. starts: seed of each system's initial state, and of its planner's candidates.
+    """
+
+    family: Family
+    factors: Doubles
+    starts: Sequence[int]
+    planner: AbstractPlanner
+    steps: int = 100
+
+    def __post_init__(self) -> None:
+        if len(self.factors) != len(self.starts) or not len(self.starts):
+            raise ConfigError("a task needs one start per system", got=f"{len(self.factors)} and {len(self.starts)}")
+
+    def share(self, rank: int, world: int) -> Task:
+        """Every world-th system, from the rank-th."""
+        rows = slice(rank, None, world)
+        return Task(self.family, self.factors[rows], self.starts[rows], self.planner, self.steps)
+
+    @property
+    def parts(self) -> int:
+        """How often `on_step` of `planning_return` is called."""
+        return self.steps * -(-len(self.starts) // TILE)
+
+    @property
+    def key(self) -> str:
+        """Hash over all that the return of a method without parameters depends on."""
+        content = {
+            "family": [self.family.name, self.family.env_id, dict(self.family.env_kwargs), self.family.dt],
+            "factors": np.asarray(self.factors).tolist(),
+            "starts": [int(s) for s in self.starts],
+            "planner": describe(self.planner),
+            "steps": self.steps,
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def describe(planner: AbstractPlanner) -> str:
+    """A planner's class and every setting that it holds."""
+    settings = {k: v.tolist() if isinstance(v, Tensor) else v for k, v in sorted(vars(planner).items())}
+    return f"{type(planner).__name__}({json.dumps(settings, default=str)})"
+
+
+def planning_return(
+    task: Task,
+    model: AbstractDynamics | None = None,
+    *,
+    history: int = 16,
+    on_step: Callable[[int], None] | None = None,
+) -> list[Episodes]:
+    """Episodes of a model under the task's planner, in tiles of systems; of the simulator itself for None.
+
+    history: last K transitions of the episode that the model adapts from.
+    on_step: called after every step of a tile with the number of decisions in it.
+    """
+    episodes = []
+    for first in range(0, len(task.starts), TILE):
+        rows = slice(first, first + TILE)
+        factors, starts = np.asarray(task.factors)[rows], [int(s) for s in task.starts[rows]]
+        simulator = task.family.simulate(factors)
+        adapt, device = _adapt(model, SimulatorExpert(simulator))
+        told = torch.as_tensor(factors, dtype=torch.float32) if model is not None and model.privileged else None
+        episodes.append(
+            run_episodes(
+                simulator,
+                simulator.reset(starts),
+                adapt,
+                task.planner,
+                task.family.objective,
+                task.family.state,
+                steps=task.steps,
+                seeds=starts,
+                history=history,
+                factors=told,
+                tile=None,
+                device=device,
+                on_step=_counted(on_step, len(starts)),
+            )
+        )
+    return episodes
+
+
+def random_return(task: Task) -> Doubles:
+    """The floor: returns [systems] of uniform actions."""
+    simulator = task.family.simulate(np.asarray(task.factors))
+    starts = [int(s) for s in task.starts]
+    states, objective, spec = simulator.reset(starts), task.family.objective, task.family.state
+    return random_actions(simulator, states, objective, spec, steps=task.steps, seeds=starts).returns
+
+
+def simulator_return(
+    task: Task, cache: Path | str | None = None, on_step: Callable[[int], None] | None = None
+) -> Doubles:
+    """The ceiling: returns [systems] of planning with the simulator itself, which takes minutes.
+
+    cache: a folder where the returns are kept under the task's `key`; None keeps nothing.
+    """
+    path = None if cache is None else Path(cache) / f"simulator-{task.family.name}-{task.key[:16]}.json"
+    if path is not None and path.exists():
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept["key"] == task.key:
+            return np.array(kept["returns"])
+    returns = total_returns(planning_return(task, on_step=on_step))
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        temporary.write_text(json.dumps({"key": task.key, "returns": returns.tolist()}), encoding="utf-8")
+        temporary.replace(path)
+    return returns
+
+
+def total_returns(episodes: Sequence[Episodes]) -> Doubles:
+    """Sum of rewards [systems]."""
+    return np.concatenate([e.returns for e in episodes]) if episodes else np.empty(0)
+
+
+def compare(
+    task: Task,
+    models: Mapping[str, AbstractDynamics],
+    *,
+    split: str,
+    seed: int = 0,
+    history: int = 16,
+    cache: Path | str | None = None,
+    bounds: bool = True,
+    progress: bool = True,
+) -> list[PlanningScore]:
+    """Scores of several models on one task, with the floor and the ceiling unless `bounds` is off.
+
+    seed: of the training runs that made the models. cache: of `simulator_return`.
+    """
+    scores = []
+
+    def add(method: str, returns: Doubles, seen: int, run: int) -> None:
+        per_system = tuple(float(r) for r in returns)
+        scores.append(PlanningScore(method, split, seen, run, task.steps, describe(task.planner), per_system))
+
+    def meter(name: str) -> Meter:
+        return Meter(f"Plan with {name}, {split}", task.parts, "decisions", enabled=progress)
+
+    for name, model in models.items():
+        with meter(name) as bar:
+            add(name, total_returns(planning_return(task, model, history=history, on_step=bar.advance)), history, seed)
+    if bounds:
+        add(FLOOR, random_return(task), 0, 0)
+        with meter("the simulator") as bar:
+            add(CEILING, simulator_return(task, cache, bar.advance), 0, 0)
+    return scores
+
+
+def seconds_per_decision(episodes: Sequence[Episodes]) -> float:
+    """Median time of adapting and planning for one system, within a tile [s]."""
+    return float(np.median(np.concatenate([e.seconds / len(e.obs) for e in episodes])))
+
+
+def _adapt(model: AbstractDynamics | None, simulator: SimulatorExpert) -> tuple[Adapt, Any]:
+    if model is None:
+        return (lambda context: simulator), "cpu"
+    model.eval()
+    return model.adapt, next(model.parameters()).device
+
+
+def _counted(on_step: Callable[[int], None] | None, systems: int) -> Callable[[int], None] | None:
+    return None if on_step is None else lambda step: on_step(systems)

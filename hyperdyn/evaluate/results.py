@@ -1,0 +1,159 @@
+"""What an evaluation found, as records, and the file `results.json` that holds them.
+
+    {"format": 1, "family": NAME,
+     "prediction": [{"method", "split", "history", "seed", "context", "per_system" [systems][T], "rmse" [T][S]}, ...],
+     "planning":   [{"method", "split", "history", "seed", "steps", "planner", "per_system" [systems]}, ...],
+     "methods":    [{"method", "executed", "parameters", "training_seconds", "decision_seconds", "note"}, ...]}
+
+A number that is not finite, the error of a prediction that diverged, is null.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hyperdyn.errors import HyperdynError
+from hyperdyn.statistics import rms
+
+FORMAT = 1
+FLOOR = "random"
+CEILING = "simulator"
+
+
+@dataclass(frozen=True)
+class PredictionScore:
+    """Error of one trained model on one split after `history` transitions.
+
+    seed: of the training run. context: "support", from other episodes of the system, or "recent", from the same one.
+    per_system: NRMSE, relative to the spread of changes over the whole split. rmse: physical units.
+    """
+
+    method: str
+    split: str
+    history: int
+    seed: int
+    context: str
+    per_system: tuple[tuple[float, ...], ...]  # [systems][T]
+    rmse: tuple[tuple[float, ...], ...]  # [T][S]
+
+    @property
+    def nrmse(self) -> tuple[float, ...]:
+        """Of the split, [T]; every system has equally many rows."""
+        return tuple(float(rms(step)) for step in zip(*self.per_system, strict=True))
+
+
+@dataclass(frozen=True)
+class PlanningScore:
+    """Return of one episode of `steps` steps in each system. seed: of the training run; planner: how it planned."""
+
+    method: str
+    split: str
+    history: int
+    seed: int
+    steps: int
+    planner: str
+    per_system: tuple[float, ...]  # [systems]
+
+
+@dataclass(frozen=True)
+class MethodFacts:
+    """What a method costs; always shown beside its scores.
+
+    executed: layer sizes of the network that one predicted step executes; parameters: numbers that are stored.
+    """
+
+    method: str
+    executed: tuple[int, ...] = ()
+    parameters: int | None = None
+    training_seconds: float | None = None
+    decision_seconds: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Results:
+    """All records of a run, or of several."""
+
+    family: str
+    prediction: tuple[PredictionScore, ...] = ()
+    planning: tuple[PlanningScore, ...] = ()
+    methods: tuple[MethodFacts, ...] = ()
+
+    def merged(self, other: Results) -> Results:
+        """Both; where they hold a record of the same thing, the other's."""
+        if other.family != self.family:
+            raise HyperdynError("results of different families do not mix", got=other.family, expected=self.family)
+        return Results(
+            self.family,
+            _newest(self.prediction + other.prediction),
+            _newest(self.planning + other.planning),
+            _newest(self.methods + other.methods),
+        )
+
+    def save(self, path: Path | str) -> None:
+        """Write the file in one step: a reader sees the old one or the new one."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"format": FORMAT, **_plain(asdict(self))}, indent=1, allow_nan=False)
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.replace(path)
+
+    @classmethod
+    def load(cls, path: Path | str) -> Results:
+        """Raises HyperdynError where there is no such file or it is not one of ours."""
+        path = Path(path)
+        if not path.exists():
+            raise HyperdynError("no results", got=str(path), fix=f"hyperdyn evaluate run={path.parent}")
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if content.pop("format") != FORMAT:
+                raise ValueError("another format")
+            return cls(
+                content["family"],
+                tuple(PredictionScore(**_tuples(r)) for r in content["prediction"]),
+                tuple(PlanningScore(**_tuples(r)) for r in content["planning"]),
+                tuple(MethodFacts(**_facts(r)) for r in content["methods"]),
+            )
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            fix = f"delete it and run: hyperdyn evaluate run={path.parent}"
+            raise HyperdynError(f"{path} is not a results file", got=repr(error), fix=fix) from error
+
+
+def _newest(records: Iterable[Any]) -> tuple[Any, ...]:
+    """One record for each set of identifying fields, in order of first appearance."""
+    latest: dict[tuple[Any, ...], Any] = {}
+    for r in records:
+        identity = ("split", "history", "seed", "context", "steps", "planner")
+        latest[(r.method, *(getattr(r, name, None) for name in identity))] = r
+    return tuple(latest.values())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, float):
+        return float(f"{value:.7g}") if math.isfinite(value) else None
+    return value
+
+
+def _tuples(record: dict[str, Any]) -> dict[str, Any]:
+    return {k: _tuple(v) if isinstance(v, list) else v for k, v in record.items()}
+
+
+def _tuple(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_tuple(v) for v in value)
+    return math.inf if value is None else value
+
+
+def _facts(record: dict[str, Any]) -> dict[str, Any]:
+    return {**record, "executed": tuple(record["executed"])}

@@ -1,0 +1,103 @@
+"""Records to numbers with intervals: what tables and figures show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hyperdyn.envs.spec import SPLITS
+from hyperdyn.errors import HyperdynError
+from hyperdyn.evaluate.results import CEILING, FLOOR, PlanningScore, PredictionScore, Results
+from hyperdyn.statistics import Interval, bootstrap_interval, iqm, paired_difference, rms
+
+SPLIT_LABELS = {
+    "train": "seen systems, new episodes",
+    "interpolation": "unseen, in range",
+    "extrapolation": "unseen, out of range",
+}
+BOOTSTRAP_SEED = 0
+
+
+@dataclass(frozen=True)
+class Summary:
+    """An interval over `seeds` training runs and `systems` systems."""
+
+    interval: Interval
+    seeds: int
+    systems: int
+
+
+def splits_of(records: Sequence[PredictionScore] | Sequence[PlanningScore]) -> list[str]:
+    """Splits that occur, in the order seen, unseen, outside."""
+    present = {r.split for r in records}
+    return [s for s in SPLITS if s in present] + sorted(present - set(SPLITS))
+
+
+def methods_of(records: Sequence[PredictionScore] | Sequence[PlanningScore]) -> list[str]:
+    """Methods that occur, in order of first appearance; the floor first, the ceiling last."""
+    names = list(dict.fromkeys(r.method for r in records))
+    return sorted(names, key=lambda name: (name == CEILING) - (name == FLOOR))
+
+
+def histories_of(records: Sequence[PredictionScore] | Sequence[PlanningScore]) -> list[int]:
+    return sorted({r.history for r in records})
+
+
+def prediction(results: Results, method: str, split: str, history: int, step: int) -> Summary | None:
+    """NRMSE `step` steps ahead with its 95 % interval; None where it was not evaluated."""
+    chosen = [r for r in results.prediction if (r.method, r.split, r.history) == (method, split, history)]
+    chosen = [r for r in chosen if len(r.per_system[0]) >= step]
+    if not chosen:
+        return None
+    grid = _grid([[row[step - 1] for row in r.per_system] for r in chosen])
+    return Summary(bootstrap_interval(grid, rng=_rng(), statistic=rms), *grid.shape)
+
+
+def planning(results: Results, method: str, split: str) -> Summary | None:
+    """Interquartile mean of the return, with the longest history that was evaluated; None where there is none."""
+    grid = _returns(results, method, split)
+    return None if grid is None else Summary(bootstrap_interval(grid, rng=_rng()), *grid.shape)
+
+
+def return_difference(results: Results, first: str, second: str, split: str) -> Summary | None:
+    """Return of the first method minus the second's, system by system and run by run."""
+    a, b = _returns(results, first, split), _returns(results, second, split)
+    if a is None or b is None or a.shape[1] != b.shape[1]:
+        return None
+    seeds = max(len(a), len(b)) if min(len(a), len(b)) == 1 else min(len(a), len(b))  # floor and ceiling have one run
+    a, b = (np.broadcast_to(x[:seeds], (seeds, x.shape[1])) for x in (a, b))
+    return Summary(paired_difference(a, b, rng=_rng()), seeds, a.shape[1])
+
+
+def share_of_ceiling(results: Results, method: str, split: str) -> float | None:
+    """Return relative to the simulator's under the same planner, both as interquartile means."""
+    own, ceiling = _returns(results, method, split), _returns(results, CEILING, split)
+    if own is None or ceiling is None:
+        return None
+    return float(iqm(own.reshape(-1)) / iqm(ceiling.reshape(-1)))
+
+
+def _returns(results: Results, method: str, split: str) -> np.ndarray | None:
+    chosen = [r for r in results.planning if (r.method, r.split) == (method, split)]
+    if not chosen:
+        return None
+    most = max(r.history for r in chosen)
+    chosen = [r for r in chosen if r.history == most]
+    return _grid([list(r.per_system) for r in sorted(chosen, key=lambda r: r.seed)])
+
+
+def _grid(rows: list[list[float]]) -> np.ndarray:
+    """[seeds, systems]."""
+    if len({len(r) for r in rows}) != 1:
+        raise HyperdynError(
+            "training runs were evaluated on different systems",
+            got=f"{sorted({len(r) for r in rows})} systems",
+            fix="evaluate all of them with the same manifest",
+        )
+    return np.array(rows)
+
+
+def _rng() -> np.random.Generator:
+    return np.random.default_rng(BOOTSTRAP_SEED)
