@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
 
 import gymnasium
 import numpy as np
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from hyperdyn.envs.simulator import AbstractSimulator
 from hyperdyn.errors import ConfigError, nearest
 from hyperdyn.types import Objective, StateSpec
+
+T = TypeVar("T")
 
 SPLITS = ("train", "interpolation", "extrapolation")
 """train: what models learn from; interpolation: unseen, inside its range; extrapolation: unseen, outside it."""
@@ -34,18 +36,43 @@ class Factor:
     log: bool = False
     about: str = ""
 
+    def __post_init__(self) -> None:
+        for split in SPLITS:
+            own = getattr(self, split)
+            if own is not None:
+                object.__setattr__(self, split, tuple(tuple(p) if np.ndim(p) else p for p in own))
+
+    def ends(self, split: str) -> NDArray[np.float64]:
+        """The split's intervals [pieces,2]; a single number is an interval of no length."""
+        return np.array([p if np.ndim(p) else (p, p) for p in self.pieces(split)], dtype=np.float64)
+
+    def faults(self) -> list[str]:
+        """What is wrong with the declaration, in words."""
+        found = []
+        for split in SPLITS:
+            pieces = self.pieces(split)
+            if not pieces or any(np.ndim(p) and np.shape(p) != (2,) for p in pieces):
+                found.append(f"{split} {pieces} is not a list of intervals [low, high] or of numbers")
+                continue
+            ends = self.ends(split)
+            if (ends[:, 0] > ends[:, 1]).any():
+                found.append(f"{split} {pieces} has an interval whose low end is above its high end")
+            if self.log and (ends <= 0).any():
+                found.append(f"{split} {pieces} has no logarithm")
+        if not found and self.extrapolation is not None and _overlap(self.ends("train"), self.ends("extrapolation")):
+            found.append(f"extrapolation {self.extrapolation} overlaps train {self.train}")
+        return found
+
     def pieces(self, split: str) -> tuple[Any, ...]:
         own: tuple[Any, ...] | None = getattr(self, split)
         return self.train if own is None else own
 
     def draw(self, split: str, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """n values [n] of one split."""
-        pieces = self.pieces(split)
-        ends = np.array([p if np.ndim(p) else (p, p) for p in pieces], dtype=np.float64)  # [pieces, 2]
-        ends = np.log(ends) if self.log else ends
+        ends = np.log(self.ends(split)) if self.log else self.ends(split)
         width = ends[:, 1] - ends[:, 0]
-        weight = width / width.sum() if width.sum() > 0 else np.full(len(pieces), 1 / len(pieces))
-        low, high = ends[rng.choice(len(pieces), size=n, p=weight)].T
+        weight = width / width.sum() if width.sum() > 0 else np.full(len(ends), 1 / len(ends))
+        low, high = ends[rng.choice(len(ends), size=n, p=weight)].T
         value = low + (high - low) * rng.random(n)
         return np.exp(value) if self.log else value
 
@@ -64,6 +91,7 @@ class Family:
     """Systems that differ in hidden factors only.
 
     env_id: a Gymnasium id; the factors are keyword arguments of its constructor.
+    factors, state, exactly_one: may be given as plain mappings of their fields, as YAML has them.
     dt: seconds from one action to the next.
     objective: reward of one step on batches, equal to the environment's own.
     simulator: (family, factors [B,F]) to the batched simulator.
@@ -79,6 +107,34 @@ class Family:
     simulator: Callable[[Family, NDArray[np.float64]], AbstractSimulator]
     exactly_one: tuple[ExactlyOne, ...] = ()
     env_kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        factors = {name: self._read(Factor, given, f"factor '{name}'") for name, given in self.factors.items()}
+        state = self._read(StateSpec, self.state, "state")
+        rules = tuple(self._read(ExactlyOne, given, "exactly_one") for given in self.exactly_one)
+        object.__setattr__(self, "factors", factors)
+        object.__setattr__(self, "state", replace(state, drop=tuple(state.drop), angles=tuple(state.angles)))
+        object.__setattr__(self, "exactly_one", tuple(replace(r, factors=tuple(r.factors)) for r in rules))
+        for name, factor in factors.items():
+            for fault in factor.faults():
+                raise ConfigError(f"factor '{name}' of family '{self.name}' cannot be", got=fault)
+        for rule in self.exactly_one:
+            for name, valid in [(rule.split, SPLITS), *((f, factors) for f in rule.factors)]:
+                if name not in valid:
+                    raise ConfigError(f"exactly_one of family '{self.name}'", got=name, fix=nearest(name, valid))
+
+    def _read(self, kind: type[T], given: T | Mapping[str, Any], what: str) -> T:
+        if isinstance(given, kind):
+            return given
+        assert isinstance(given, Mapping)
+        valid = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+        for name in given:
+            if name not in valid:
+                raise ConfigError(f"unknown field in {what} of '{self.name}'", got=name, fix=nearest(name, valid))
+        try:
+            return kind(**given)
+        except TypeError as error:
+            raise ConfigError(f"{what} of family '{self.name}'", got=error, expected=", ".join(valid)) from error
 
     @property
     def factor_names(self) -> tuple[str, ...]:
@@ -111,3 +167,11 @@ class Family:
     def simulate(self, factors: NDArray[np.float64]) -> AbstractSimulator:
         """The batched simulator of B systems, factors [B,F]."""
         return self.simulator(self, factors)
+
+
+def _overlap(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
+    """Whether intervals [n,2] and [m,2] share more than an end point."""
+    low = np.maximum(a[:, None, 0], b[None, :, 0])
+    high = np.minimum(a[:, None, 1], b[None, :, 1])
+    same = (a[:, None] == b[None, :]).all(-1)  # a single number lies in a list of numbers
+    return bool(((low < high) | same).any())

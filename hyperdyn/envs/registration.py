@@ -1,0 +1,18 @@
+"""The environments' Gymnasium ids."""
+
+from __future__ import annotations
+
+import gymnasium
+
+_ENVIRONMENTS = {
+    "hyperdyn/CheetahMix-v0": ("hyperdyn.envs.locomotion.cheetah_mix:CheetahMix", 1000),
+    "hyperdyn/CheetahSlope-v0": ("hyperdyn.envs.locomotion.cheetah_slope:CheetahSlope", 1000),
+    "hyperdyn/Pendulum-v0": ("hyperdyn.envs.pendulum:Pendulum", 200),
+}
+
+
+def register() -> None:
+    """Make the environments known to `gymnasium.make`; calling it again does nothing."""
+    for env_id, (entry_point, max_episode_steps) in _ENVIRONMENTS.items():
+        if env_id not in gymnasium.registry:
+            gymnasium.register(env_id, entry_point=entry_point, max_episode_steps=max_episode_steps)
