@@ -1,0 +1,7 @@
+"""`python -m hyperdyn` is `hyperdyn`."""
+
+import sys
+
+from hyperdyn.cli import main
+
+sys.exit(main())

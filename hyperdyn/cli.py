@@ -1,0 +1,147 @@
+"""`hyperdyn COMMAND [key=value ...]`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from hyperdyn import __version__
+from hyperdyn.errors import ConfigError, HyperdynError, nearest
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+INTERRUPTED = 130
+"""The exit code of a program that Ctrl-C ended."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: hyperdyn.commands.<name>.run(cfg), with conf/<name>.yaml.
+
+    positional: the key that bare arguments set, as in `hyperdyn verify data/cheetah_mix`.
+    resume: overrides that make a second call continue an interrupted first.
+    """
+
+    about: str
+    example: str
+    positional: str | None = None
+    many: bool = False
+    resume: str = ""
+
+
+COMMANDS = {
+    "collect": Command("simulate many systems of a family and store their trajectories", "env=cheetah_mix"),
+    "train": Command("train one method on one family", "env=cheetah_mix model=hyper", resume="ckpt=last"),
+    "evaluate": Command("error of its predictions on systems never seen", "runs/cheetah_mix-hyper", "runs", many=True),
+    "plan": Command("what acting through its experts returns, on such systems", "runs/cheetah_mix-hyper", "runs", True),
+    "report": Command("one HTML file of tables and figures", "runs/cheetah_mix-*", "runs", many=True),
+    "verify": Command("check stored trajectories, name and mend what is damaged", "data/cheetah_mix", "data_dir"),
+    "doctor": Command("check this machine and print what to paste where something is missing", ""),
+    "demo": Command("all of it, small, in about 12 minutes", ""),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; the exit code."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    debug = os.environ.get("HYPERDYN_DEBUG", "0") not in ("", "0")
+    try:
+        return _dispatch(args)
+    except BaseException as error:
+        if _interrupted(error):
+            print(f"\nstopped. To continue: {_again(args)}", file=sys.stderr)
+            return INTERRUPTED
+        known = _known(error)
+        if known is None or debug:
+            raise
+        print(f"error: {known}", file=sys.stderr)
+        return 1
+
+
+def _dispatch(args: list[str]) -> int:
+    from hyperdyn import helptext
+
+    if not args or args[0] in ("-h", "--help", "help"):
+        print(helptext.overview(COMMANDS))
+        return 0
+    if args[0] == "--version":
+        print(f"hyperdyn {__version__}")
+        return 0
+    name, rest = args[0], args[1:]
+    if name not in COMMANDS:
+        raise ConfigError(f"there is no command '{name}'", fix=nearest(name, COMMANDS))
+    flags, overrides = _split(COMMANDS[name], rest)
+    if flags & {"-h", "--help"}:
+        print(helptext.command(name, COMMANDS[name], overrides))
+        return 0
+    if name == "doctor":
+        return int(import_module("hyperdyn.doctor").main())
+    from hyperdyn import config
+
+    if flags & {"-m", "--multirun"}:
+        config.check_sweep(name, overrides)
+        config.sweep(name, overrides, _function(name))
+        return 0
+    cfg = config.compose(name, overrides)
+    _check_complete(name, cfg)
+    _function(name)(cfg)
+    return 0
+
+
+def _function(name: str) -> Callable[[DictConfig], Any]:
+    run: Callable[[DictConfig], Any] = import_module(f"hyperdyn.commands.{name}").run
+    return run
+
+
+def _split(command: Command, args: Sequence[str]) -> tuple[set[str], list[str]]:
+    """Flags, and overrides with bare arguments turned into one."""
+    flags = {a for a in args if a.startswith("-")}
+    if unknown := flags - {"-h", "--help", "-m", "--multirun"}:
+        raise ConfigError(
+            f"there is no option {min(unknown)}",
+            expected="--help, --multirun, or KEY=VALUE",
+            fix="seed=1, not --seed 1",
+        )
+    overrides = [a for a in args if not a.startswith("-")]
+    bare = [a for a in overrides if ("=" not in a and not a.startswith("~")) or os.path.exists(a)]
+    if bare and command.positional and (command.many or len(bare) == 1):
+        quoted = ",".join("'" + a.replace("\\", "\\\\").replace("'", "\\'") + "'" for a in bare)
+        overrides = [a for a in overrides if a not in bare]
+        overrides.append(f"{command.positional}=[{quoted}]" if command.many else f"{command.positional}={quoted}")
+    return flags, overrides
+
+
+def _check_complete(name: str, cfg: DictConfig) -> None:
+    from omegaconf import OmegaConf
+
+    if missing := sorted(OmegaConf.missing_keys(cfg)):
+        example = f"hyperdyn {name} {COMMANDS[name].example}"
+        raise ConfigError(f"'{name}' needs {', '.join(missing)}", got="nothing", fix=f"for example: {example}")
+
+
+def _known(error: BaseException | None) -> HyperdynError | None:
+    """The error for a user behind an exception: a constructor that Hydra calls may have raised it."""
+    while error is not None:
+        if isinstance(error, HyperdynError):
+            return error
+        error = error.__cause__
+    return None
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an exception; Lightning turns it into an exit."""
+    if isinstance(error, SystemExit):
+        error = error.__context__
+    return isinstance(error, KeyboardInterrupt)
+
+
+def _again(args: Sequence[str]) -> str:
+    import shlex
+
+    more = COMMANDS[args[0]].resume if args and args[0] in COMMANDS else ""
+    return shlex.join(["hyperdyn", *args, *([more] if more and more not in args else [])])

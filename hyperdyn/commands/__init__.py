@@ -1,0 +1,1 @@
+"""What the commands of `hyperdyn` do: one file each, with `run(cfg)`."""

@@ -1,0 +1,122 @@
+"""Composition of the YAML files in conf/ into one configuration."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from hyperdyn.diagnose import explain
+
+CONF = "hyperdyn.conf"
+
+
+def compose(name: str, overrides: Sequence[str] = ()) -> DictConfig:
+    """The configuration conf/<name>.yaml with overrides as on the command line (`model=fixed`, `seed=1`).
+
+    Raises:
+        ConfigError: an override that does not fit; it names the nearest that would.
+    """
+    with session():
+        return settle(compose_full(name, overrides))
+
+
+def compose_full(name: str, overrides: Sequence[str] = ()) -> DictConfig:
+    """As `compose`, inside a session, with Hydra's own node and nothing settled."""
+    try:
+        return hydra.compose(name, list(overrides), return_hydra_config=True)
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        raise explain(error, name, overrides) from error
+
+
+def check_sweep(name: str, overrides: Sequence[str]) -> None:
+    """Compose with each value of a sweep in turn, so that a typo stops it before its first job.
+
+    Raises:
+        ConfigError: as `compose`.
+    """
+    with session():
+        values = [_values(text) for text in overrides]
+        first = [v[0] for v in values]
+        for i, choices in enumerate(values):
+            for value in choices:
+                compose_full(name, [*first[:i], value, *first[i + 1 :]])
+
+
+def sweep(name: str, overrides: Sequence[str], run: Callable[[DictConfig], Any]) -> None:
+    """Call run(cfg) for every combination of the swept values, by Hydra's sweeper and launcher."""
+    quiet = [] if any(o.startswith("hydra/job_logging") for o in overrides) else ["hydra/job_logging=none"]
+    outer = sys.argv
+    sys.argv = ["hyperdyn", "--multirun", *quiet, *overrides]
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come out as they are, and are printed in one place
+    try:
+        hydra.main(config_path=f"pkg://{CONF}", config_name=name, version_base="1.3")(run)()
+    finally:
+        sys.argv = outer
+
+
+def _values(text: str) -> list[str]:
+    """An override for each value of a sweep; the override itself if it is none, or has no values to list."""
+    try:
+        (override,) = OverridesParser.create().parse_overrides([text])
+        if override.is_discrete_sweep():
+            return [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+    except (HydraException, ValueError):
+        pass
+    return [text]
+
+
+@contextmanager
+def session() -> Iterator[None]:
+    """Hydra over hyperdyn's configuration, whatever Hydra is doing outside."""
+    state = GlobalHydra.instance()
+    outer = state.hydra
+    state.clear()
+    try:
+        with hydra.initialize_config_module(CONF, job_name="hyperdyn", version_base="1.3"):
+            yield
+    finally:
+        GlobalHydra.instance().hydra = outer
+
+
+def settle(full: DictConfig) -> DictConfig:
+    """The configuration without Hydra's node: what depends on that node is filled in."""
+    state = HydraConfig.instance()
+    outer = state.cfg
+    state.set_config(full)
+    try:
+        settled = {key: full[key] for key in ("name", "run_dir") if key in full}
+    finally:
+        state.cfg = outer
+    with open_dict(full):
+        del full["hydra"]
+    for key, value in settled.items():
+        full[key] = value
+    return full
+
+
+def _choice(group: str) -> str:
+    """`${choice:model}`: the option that was chosen of a group."""
+    return str(HydraConfig.get().runtime.choices[group])
+
+
+def _run_dir(name: str) -> str:
+    """`${run_dir:name}`: runs/<name>, or the folder of this job in a sweep."""
+    if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
+        return f"{HydraConfig.get().sweep.dir}/{HydraConfig.get().sweep.subdir}"
+    return f"runs/{name}"
+
+
+OmegaConf.register_new_resolver("choice", _choice, replace=True)
+OmegaConf.register_new_resolver("run_dir", _run_dir, replace=True)
