@@ -57,6 +57,7 @@ class ShardInfo:
 
     factors: [F] values in the order of the header's factor names.
     lengths: steps of each of the E episodes.
+    steps: L, what the arrays have room for.
     """
 
     file: str
@@ -65,6 +66,7 @@ class ShardInfo:
     round: int
     factors: tuple[float, ...]
     lengths: tuple[int, ...]
+    steps: int
     bytes: int
     sha256: str
 

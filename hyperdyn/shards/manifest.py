@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from hyperdyn.errors import ShardError
 from hyperdyn.shards.files import write_whole
@@ -142,7 +143,7 @@ class Manifest:
         self._listed = len(shards)
         self._seen, self._read_to, self._lines = self._stat(), 0, 0
 
-    def _parsed(self, text: bytes, path: Path) -> dict:  # type: ignore[type-arg]
+    def _parsed(self, text: bytes, path: Path) -> dict[str, Any]:
         try:
             values = json.loads(text)
         except ValueError as error:

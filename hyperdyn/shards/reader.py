@@ -57,7 +57,7 @@ def map_shard(root: Path, info: ShardInfo, header: Header) -> Trajectories:
         except SafetensorError as error:
             reason = f"not readable: {error}"
     if reason is None:
-        E, L = len(info.lengths), action.shape[1]
+        E, L = len(info.lengths), info.steps
         expected = (E, L + 1, header.obs_dim), (E, L, header.action_dim), (E,)
         if (obs.shape, action.shape, length.shape) != expected or not np.array_equal(length, info.lengths):
             reason = f"arrays of shape {obs.shape}, {action.shape} do not fit the manifest"

@@ -119,7 +119,8 @@ class ShardStore:
         content = shard_bytes(self.header, name, values, data)
         sha256 = hashlib.sha256(content).hexdigest()
         lengths = tuple(data.length.tolist())
-        info = ShardInfo(name, split, system, round, values, lengths, len(content), sha256)
+        steps = data.action.shape[1]
+        info = ShardInfo(name, split, system, round, values, lengths, steps, len(content), sha256)
         with explained(f"shard '{self.root / name}'"):
             return self._publish(info, content)
 
