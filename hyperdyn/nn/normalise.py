@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -27,8 +27,8 @@ class Normaliser(nn.Module):
         super().__init__()
         self.spec = spec
         dropped = set(spec.drop) | set(spec.angles)
-        self._plain = [i for i in range(spec.obs_dim) if i not in dropped]
-        self._angles = list(spec.angles)
+        self._plain = _runs([i for i in range(spec.obs_dim) if i not in dropped])
+        self._angles = _runs(spec.angles)
         self.input_mean: Tensor
         self.input_std: Tensor
         self.change_mean: Tensor
@@ -42,14 +42,15 @@ class Normaliser(nn.Module):
 
     def features(self, obs: Tensor) -> Tensor:
         """obs [...,S] to features [...,D]: plain entries in order, then the sines, then the cosines of the angles."""
-        if not self._angles:
-            return obs[..., self._plain]
-        angle = obs[..., self._angles]
-        return torch.cat([obs[..., self._plain], angle.sin(), angle.cos()], dim=-1)
+        return torch.cat(self._features(obs), dim=-1)
 
     def inputs(self, obs: Tensor, action: Tensor) -> Tensor:
         """obs [...,S] and action [...,A] to a network's input x [...,X]."""
-        return (torch.cat([self.features(obs), action], dim=-1) - self.input_mean) / self.input_std
+        return (torch.cat([*self._features(obs), action], dim=-1) - self.input_mean) / self.input_std
+
+    def _features(self, obs: Tensor) -> list[Tensor]:
+        angles = [obs[..., run] for run in self._angles]
+        return [*(obs[..., run] for run in self._plain), *(a.sin() for a in angles), *(a.cos() for a in angles)]
 
     def changes(self, obs: Tensor, next_obs: Tensor) -> Tensor:
         """obs, next_obs [...,S] to the normalised change y [...,S]."""
@@ -57,7 +58,7 @@ class Normaliser(nn.Module):
 
     def advance(self, obs: Tensor, change: Tensor) -> Tensor:
         """obs [...,S] and normalised change y [...,S] to next_obs [...,S]; the inverse of `changes`."""
-        return obs + self.change_mean + change * self.change_std
+        return torch.addcmul(obs + self.change_mean, change, self.change_std)
 
     def pairs(self, history: Transitions) -> tuple[Tensor, Tensor]:
         """Transitions [...] to (x [...,X], y [...,S])."""
@@ -83,6 +84,17 @@ class Normaliser(nn.Module):
             mean.copy_(new_mean)
             std.copy_(new_std)
         self.fitted.fill_(True)
+
+
+def _runs(indices: Sequence[int]) -> list[slice]:
+    """Indices, in order, as slices of consecutive ones: each a view, where a gather costs more than a layer."""
+    runs: list[slice] = []
+    for i in indices:
+        if runs and runs[-1].stop == i:
+            runs[-1] = slice(runs[-1].start, i + 1)
+        else:
+            runs.append(slice(i, i + 1))
+    return runs
 
 
 class _Moments:
