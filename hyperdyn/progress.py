@@ -20,12 +20,14 @@ class Meter:
     On a terminal it is one bar; elsewhere a line every ten seconds and one at the end. Writes to stderr.
     """
 
-    def __init__(self, title: str, total: int, unit: str, *, enabled: bool = True, console: Console | None = None) -> None:
+    def __init__(
+        self, title: str, total: int, unit: str, *, enabled: bool = True, console: Console | None = None
+    ) -> None:
         self.title = title
         self.total = total
         self.unit = unit
         self.enabled = enabled
-        self.console = console or Console(stderr=True)
+        self.console = Console(stderr=True)
         self.parts = 0
         self.units = 0
         self.bar: Progress | None = None

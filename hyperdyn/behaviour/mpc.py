@@ -17,15 +17,13 @@ class MPC(AbstractBehaviour):
 
     planner: searches at every step; few candidates suffice, as each costs a simulation.
     noise: in each episode, N(0, sd^2) is added to the executed actions, sd ~ U(0, noise).
-    replan_every: steps executed before the next search.
     """
 
-    def __init__(self, planner: AbstractPlanner, noise: float = 0.25, replan_every: int = 1) -> None:
+    def __init__(self, planner: AbstractPlanner, noise: float = 0.25) -> None:
         if noise < 0:
             raise ConfigError("noise of a behaviour", got=noise, expected="a standard deviation >= 0")
         self.planner = planner
         self.noise = noise
-        self.replan_every = replan_every
 
     def play(self, system: System, steps: int, rng: np.random.Generator) -> Played:
         std = torch.from_numpy(rng.uniform(0.0, self.noise, system.episodes)).float()
@@ -43,7 +41,6 @@ class MPC(AbstractBehaviour):
                 seeds=seeds[e : e + 1],
                 history=0,
                 noise_std=std[e : e + 1],
-                replan_every=self.replan_every,
             )
             for e in range(system.episodes)
         ]

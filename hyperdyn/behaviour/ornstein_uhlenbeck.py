@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from hyperdyn.behaviour.base import AbstractOpenLoop, Array

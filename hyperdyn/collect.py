@@ -1,0 +1,147 @@
+"""Collection: a behaviour plays episodes in many systems of a family, and shards keep them."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from contextlib import closing
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hyperdyn.behaviour.base import AbstractBehaviour
+from hyperdyn.envs.spec import Family
+from hyperdyn.episodes import EpisodeJob
+from hyperdyn.errors import ConfigError, ShardError
+from hyperdyn.progress import Meter
+from hyperdyn.shards.format import Header, ShardInfo
+from hyperdyn.shards.store import ShardStore
+from hyperdyn.workers import run_jobs
+
+PACKAGES = ("hyperdyn", "gymnasium", "mujoco", "numpy", "torch")
+"""Whose versions are noted: other ones may simulate or draw differently."""
+
+
+def collect(
+    family: Family,
+    root: Path | str,
+    *,
+    split: str,
+    systems: int,
+    episodes: int,
+    behaviour: AbstractBehaviour,
+    steps: int | None = None,
+    seed: int = 0,
+    draw_seed: int = 0,
+    workers: int = 0,
+    round: int = 0,
+    first_system: int = 0,
+    progress: bool = True,
+) -> ShardStore:
+    """One shard for each system that has none yet; those that are there are kept, so an interrupted call continues.
+
+    The shards depend on the arguments alone, to the last bit, and not on `workers` or on interruptions. Any number of
+    calls may work on one folder at once.
+
+    split, systems, first_system: which systems; system i is number i of `family.draw(split, n, draw_seed)`.
+    episodes, steps: of each system; the family's own length of an episode if `steps` is None.
+    seed: of initial states and of the behaviour, in each (split, round, system, episode) another.
+    draw_seed: of the factors of the systems; one for all of a folder.
+    workers: processes with one thread each; 0 is this one.
+    round: 0 for a first collection; more data of the same systems go to later ones.
+
+    Raises:
+        ConfigError: a number out of its range, or a family or behaviour that cannot be sent to workers.
+        EnvError: a system whose observations are not finite or not of the declared size.
+        ShardError: the folder holds other data than these arguments make.
+    """
+    steps = family.episode_steps if steps is None else steps
+    _at_least(1, systems=systems, episodes=episodes, steps=steps)
+    _at_least(0, seed=seed, draw_seed=draw_seed, workers=workers, round=round, first_system=first_system)
+    job = EpisodeJob(family, behaviour, split, episodes, steps, seed, round)
+    if workers:
+        _check_pickles(job)
+    factors = family.draw(split, first_system + systems, draw_seed)
+    store = ShardStore.create(root, _header(family, draw_seed, {"seed": seed, **description(behaviour)}))
+    missing = _missing(store, job, factors, first_system)
+    with (
+        Meter(f"collect {family.name} {split}", len(missing), "steps", enabled=progress) as meter,
+        closing(run_jobs(job, missing, workers)) as results,
+    ):
+        for r in results:
+            store.append(split=split, system=r.system, round=round, factors=r.factors, obs=r.obs, action=r.action)
+            meter.advance(episodes * steps)
+    store.close()
+    return store
+
+
+def description(value: Any) -> Any:
+    """A configured object in plain values: its class and the public attributes that its constructor left."""
+    if isinstance(value, Mapping):
+        return {str(k): description(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [description(v) for v in value]
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    public = {k: description(v) for k, v in vars(value).items() if not k.startswith("_")}
+    return {"class": type(value).__name__, **public}
+
+
+def _missing(
+    store: ShardStore, job: EpisodeJob, factors: NDArray[np.float64], first: int
+) -> list[tuple[int, NDArray[np.float64]]]:
+    there = {info.system: info for info in store.infos(split=job.split, round=job.round)}
+    missing = []
+    for system in range(first, len(factors)):
+        if system in there:
+            _check_same(there[system], factors[system], job)
+        else:
+            missing.append((system, factors[system]))
+    return missing
+
+
+def _check_same(info: ShardInfo, factors: NDArray[np.float64], job: EpisodeJob) -> None:
+    lengths = (job.steps,) * job.episodes
+    if tuple(info.lengths) != lengths or tuple(info.factors) != tuple(factors.tolist()):
+        raise ShardError(
+            f"{info.file} is of another collection",
+            got=f"steps of its episodes {list(info.lengths)}, factors {list(info.factors)}",
+            expected=f"{list(lengths)}, {factors.tolist()}",
+            fix="collect into another folder, or with the arguments of the first time",
+        )
+
+
+def _header(family: Family, draw_seed: int, collector: Mapping[str, Any]) -> Header:
+    return Header(
+        env_id=family.env_id,
+        family=family.name,
+        factor_names=family.factor_names,
+        obs_dim=family.state.obs_dim,
+        action_dim=family.state.action_dim,
+        dt=family.dt,
+        seed=draw_seed,
+        collector=collector,
+        versions={name: version(name) for name in PACKAGES},
+    )
+
+
+def _at_least(least: int, **counts: int) -> None:
+    for name, count in counts.items():
+        if count < least:
+            raise ConfigError(f"'{name}' of a collection", got=count, expected=f"{least} or more")
+
+
+def _check_pickles(job: EpisodeJob) -> None:
+    try:
+        pickle.dumps(job)
+    except Exception as error:
+        raise ConfigError(
+            "this family or behaviour cannot be sent to worker processes",
+            got=f"{type(error).__name__}: {error}",
+            fix="define its functions and classes at the top of a module (no lambda), or collect with workers=0",
+        ) from error

@@ -1,0 +1,110 @@
+"""Episodes of one system, made from numbers alone: what a worker does while data are collected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hyperdyn.behaviour.base import AbstractBehaviour, Played, System
+from hyperdyn.envs.simulator import AbstractSimulator
+from hyperdyn.envs.spec import SPLITS, Family
+from hyperdyn.errors import EnvError, ShapeError
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SystemEpisodes:
+    """E episodes of one system, as they are stored."""
+
+    system: int
+    factors: NDArray[np.float64]  # [F]
+    obs: Floats  # [E,L+1,S]
+    action: Floats  # [E,L,A]
+
+
+@dataclass(frozen=True)
+class EpisodeJob:
+    """What is the same for all systems of a collection. Called with one of them: its number and its factors [F].
+
+    Raises:
+        EnvError: observations that are not finite or not of the declared size.
+    """
+
+    family: Family
+    behaviour: AbstractBehaviour
+    split: str
+    episodes: int
+    steps: int
+    seed: int
+    round: int
+
+    def __call__(self, item: tuple[int, NDArray[np.float64]]) -> SystemEpisodes:
+        number, factors = item
+        try:
+            played = self._play(number, factors)
+        except EnvError as error:
+            raise EnvError(f"{self._name(number, factors)} failed", got=error) from error
+        with np.errstate(over="ignore"):
+            obs = played.obs.astype(np.float32)
+        self._check(obs, number, factors)
+        return SystemEpisodes(number, factors, obs, played.action)
+
+    def _play(self, number: int, factors: NDArray[np.float64]) -> Played:
+        simulator = self.family.simulate(factors[None])
+        seeds = [self._seed(number, 1 + e).generate_state(1)[0].item() for e in range(self.episodes)]
+        states = np.stack([simulator.reset([s])[0] for s in seeds])  # [E,X]
+        system = System(simulator, states, self.family.state, self.family.objective, self.family.dt)
+        return self.behaviour.play(system, self.steps, np.random.default_rng(self._seed(number, 0)))
+
+    def _seed(self, system: int, stream: int) -> np.random.SeedSequence:
+        """Stream 0 is the behaviour's, stream 1 + e that of the initial state of episode e."""
+        return np.random.SeedSequence(self.seed, spawn_key=(SPLITS.index(self.split), self.round, system, stream))
+
+    def _name(self, number: int, factors: NDArray[np.float64]) -> str:
+        named = ", ".join(f"{k}={v:.6g}" for k, v in zip(self.family.factor_names, factors, strict=True))
+        return f"system {number} of split '{self.split}' of family '{self.family.name}' ({named})"
+
+    def _check(self, obs: Floats, number: int, factors: NDArray[np.float64]) -> None:
+        who = self._name(number, factors)
+        expected = (self.episodes, self.steps + 1, self.family.state.obs_dim)
+        if obs.shape != expected:
+            raise EnvError(f"{who}: observations of another shape", got=obs.shape, expected=f"[E,L+1,S] = {expected}")
+        bad = np.argwhere(~np.isfinite(obs))
+        if len(bad):
+            episode, step, entry = bad[np.argmin(bad[:, 1])]
+            raise EnvError(
+                f"{who}: an observation is not a finite number",
+                got=f"{obs[episode, step, entry]} in entry {entry} at step {step} of episode {episode}",
+                fix="the simulation diverged: narrow the ranges of these factors, or lower the simulator's time step",
+            )
+
+
+def simulate_candidates(
+    simulator: AbstractSimulator, states: NDArray[np.float64], candidates: Floats
+) -> tuple[Floats, Floats]:
+    """What the true systems do under plans that a planner considered, as short episodes of their own.
+
+    states: [B,L,X] physics states at L decisions in each of B systems.
+    candidates: [B,L,M,H,A], M plans of each decision.
+
+    Returns:
+        obs [B,E,H+1,S] and action [B,E,H,A] with E = L * M, in the order of (L, M).
+
+    Raises:
+        ShapeError: states and candidates of unlike systems or decisions.
+    """
+    B, L, M, H, A = candidates.shape
+    if states.shape[:2] != (B, L) or simulator.batch != B:
+        raise ShapeError(
+            "states do not fit the candidates of a planner",
+            got=f"states {states.shape}, a simulator of {simulator.batch} systems",
+            expected=f"states {(B, L, 'X')} and {B} systems",
+        )
+    start = np.repeat(states, M, axis=1)  # [B,L*M,X]
+    action = candidates.reshape(B, L * M, H, A)
+    after = simulator.rollout(start, action.astype(np.float64))  # [B,L*M,H,X]
+    path = np.concatenate([start[:, :, None], after], axis=2)
+    return simulator.observe(path).astype(np.float32), action.astype(np.float32)
