@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -72,6 +73,11 @@ class AbstractMujocoEnv(gymnasium.Env[Array, NDArray[np.float32]], ABC):
     def objective(obs: Any, action: Any, next_obs: Any) -> Any:
         """Reward of one step [...], of NumPy arrays or of tensors."""
 
+    @staticmethod
+    @abstractmethod
+    def ground(model: mujoco.MjModel, x: Array) -> Array | None:
+        """Height [...] of the ground at x [...] in the plane of the side view [m]; None where there is no ground."""
+
     @property
     def state(self) -> Array:
         """The present state [X]."""
@@ -96,7 +102,7 @@ class AbstractMujocoEnv(gymnasium.Env[Array, NDArray[np.float32]], ABC):
         reward = self.objective(before, np.asarray(action, dtype=np.float64), self._obs)
         return self._obs, float(reward), False, False, {}
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | None:
         """The present state as an image [height,width,3], or None without a render mode.
 
         Raises:
@@ -106,7 +112,9 @@ class AbstractMujocoEnv(gymnasium.Env[Array, NDArray[np.float32]], ABC):
             return None
         if self._renderer is None:
             self._renderer = open_renderer(self.model)
-        mujoco.mj_forward(self.model, shown := _copy(self.model, self.data))
+        # Drawing needs derived quantities; computing them in place could disturb the solver's warm start.
+        shown = copy.copy(self.data)
+        mujoco.mj_forward(self.model, shown)
         self._renderer.update_scene(shown, camera=self.camera)
         # Shadows take most of the time and show nothing that matters here.
         self._renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False
@@ -155,8 +163,3 @@ def open_renderer(model: mujoco.MjModel, height: int = 480, width: int = 640) ->
             expected="an off-screen OpenGL platform",
             fix="apt-get install libegl1 (GPU) or libosmesa6 (CPU), and set MUJOCO_GL=egl or MUJOCO_GL=osmesa",
         ) from error
-
-
-def _copy(model: mujoco.MjModel, data: mujoco.MjData) -> mujoco.MjData:
-    # Drawing needs derived quantities; computing them in place would disturb the solver's warm start.
-    return mujoco.mj_copyData(mujoco.MjData(model), model, data)

@@ -76,6 +76,20 @@ class MujocoSimulator(AbstractSimulator):
             job.result()
         return out
 
+    def segments(self, system: int, state: Array) -> Array:
+        """Axes of the system's capsules in the side view [n,2,2]: segment, end, (x, z) [m]."""
+        model, data = self.models[system], self._workers[0].data
+        data.qpos[:] = state[: model.nq]
+        mujoco.mj_kinematics(model, data)
+        capsules = model.geom_type == mujoco.mjtGeom.mjGEOM_CAPSULE
+        half = model.geom_size[capsules, 1, None] * data.geom_xmat[capsules][:, [2, 8]]  # [n, 2] along the axis
+        centre = data.geom_xpos[capsules][:, [0, 2]]
+        return np.stack([centre - half, centre + half], axis=1)
+
+    def ground(self, system: int, x: Array) -> Array | None:
+        """Height [...] of the system's ground at x [...] in the side view [m]."""
+        return self.env.ground(self.models[system], x)
+
     def _run(self, worker: _Worker, rows: list[tuple[int, int]], state: Array, action: Array, out: Array) -> None:
         skip = self.env.frame_skip
         for b, n in rows:

@@ -64,7 +64,7 @@ class Pendulum(gymnasium.Env[Array, NDArray[np.float32]]):
         reward = objective(before, torch.from_numpy(np.asarray(action, dtype=np.float64)), torch.from_numpy(after))
         return after, float(reward), False, False, {}
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | None:
         """The rod as an image [240,240,3], or None without a render mode."""
         if self.render_mode is None:
             return None

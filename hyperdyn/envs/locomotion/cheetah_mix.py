@@ -86,6 +86,10 @@ class CheetahMix(AbstractMujocoEnv):
     def objective(obs: Any, action: Any, next_obs: Any) -> Any:
         return objective(obs, action, next_obs)
 
+    @staticmethod
+    def ground(model: mujoco.MjModel, x: Array) -> Array | None:
+        return np.zeros_like(x)
+
 
 def objective(obs: Any, action: Any, next_obs: Any) -> Any:
     """Reward [...] of one step: obs [...,18], action [...,6], next_obs [...,18]."""
