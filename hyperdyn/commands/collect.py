@@ -1,0 +1,42 @@
+"""`hyperdyn collect`: the shards that later commands read."""
+
+from __future__ import annotations
+
+import os
+
+from omegaconf import DictConfig
+
+from hyperdyn import build
+from hyperdyn.collect import collect
+
+
+def run(cfg: DictConfig) -> None:
+    """Collect every split of `cfg.systems` into `cfg.data_dir`; shards that are there stay."""
+    family = build.family(cfg.env)
+    behaviour = build.construct(cfg.behaviour)
+    workers = cores() if cfg.workers is None else int(cfg.workers)
+    for split, systems in cfg.systems.items():
+        if not systems:
+            continue
+        store = collect(
+            family,
+            cfg.data_dir,
+            split=str(split),
+            systems=int(systems),
+            episodes=cfg.episodes,
+            steps=cfg.steps,
+            behaviour=behaviour,
+            seed=cfg.seed,
+            draw_seed=cfg.draw_seed,
+            workers=workers,
+            round=cfg.round,
+            first_system=cfg.first_system,
+        )
+        infos = store.infos(split=str(split))
+        print(f"{split}: {len(infos)} shards, {sum(i.bytes for i in infos) / 1e6:.1f} MB in {store.root}")
+
+
+def cores() -> int:
+    """Cores that this process may use; 0, which is no worker process, if that is one."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return available if available > 1 else 0
