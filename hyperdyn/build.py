@@ -28,17 +28,19 @@ def construct(cfg: Any, **kwargs: Any) -> Any:
     Raises:
         ConfigError: the constructor does not take these arguments.
     """
+    node = dict(plain(cfg))
     try:
-        return instantiate(plain(cfg), _convert_="all", **kwargs)
+        make = instantiate({**node, "_partial_": True}, _convert_="all")  # our arguments stay out of the configuration
+        return make if node.get("_partial_") else make(**kwargs)
     except InstantiationException as error:
-        cause = error.__cause__
-        if isinstance(cause, TypeError):
-            raise ConfigError(
-                f"cannot build {plain(cfg).get('_target_')}", got=str(cause), fix="see the signature of its constructor"
-            ) from error
-        if cause is not None:
-            raise cause from error
+        if error.__cause__ is not None:
+            raise error.__cause__ from error
         raise
+    except TypeError as error:
+        if "argument" not in str(error):
+            raise
+        fix = "compare the configuration with the signature of the constructor"
+        raise ConfigError(f"cannot build {node['_target_']}", got=str(error), fix=fix) from error
 
 
 def family(cfg: DictConfig | Mapping[str, Any]) -> Family:

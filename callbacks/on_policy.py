@@ -1,0 +1,130 @@
+"""Data from the planner's own doing, gathered while training goes on."""
+
+from __future__ import annotations
+
+import copy
+import os
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from hyperdyn.envs.spec import Family
+from hyperdyn.errors import ConfigError
+from hyperdyn.on_policy import OnPolicyJob, OnPolicySystem
+from hyperdyn.planning.base import AbstractPlanner
+from hyperdyn.progress import Meter
+from hyperdyn.shards.store import ShardStore
+from hyperdyn.workers import run_jobs
+
+
+class OnPolicyCollection(Callback):
+    """Plan with the current model on training systems, store what happened, go on training from the warm model.
+
+    A round comes at the end of a training epoch (see `trainer.limit_train_batches`), first after `first_step` steps,
+    then after every `every_n_steps` more. The new shards go to a folder of the run, which the data module reads beside the
+    first data from the next epoch on; the normaliser stays as it was fitted.
+
+    store: folder of the shards, of this run alone.
+    systems: training systems 0 to systems - 1 are planned on, split over the ranks.
+    steps, history, noise, candidates, candidate_every: see `hyperdyn.on_policy.OnPolicyJob`.
+    tile: systems planned for together.
+    workers: processes; null is one per core, 0 this one. On a GPU it is this one.
+    """
+
+    def __init__(
+        self,
+        family: Family,
+        data_dir: str,
+        store: str,
+        planner: AbstractPlanner,
+        *,
+        systems: int = 100,
+        rounds: int = 5,
+        first_step: int = 0,
+        every_n_steps: int = 2000,
+        steps: int | None = None,
+        history: int = 16,
+        noise: float = 0.25,
+        candidates: int = 2,
+        candidate_every: int = 5,
+        tile: int = 16,
+        workers: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        least = {"systems": systems, "every_n_steps": every_n_steps, "candidate_every": candidate_every, "tile": tile}
+        for name, count in least.items():
+            if count < 1:
+                raise ConfigError(f"on-policy collection: {name}", got=count, expected="1 or more")
+        self.family, self.planner = family, planner
+        self.data_dir, self.store = Path(data_dir), Path(store)
+        self.systems, self.rounds, self.first_step, self.every_n_steps = systems, rounds, first_step, every_n_steps
+        self.settings = {
+            "steps": family.episode_steps if steps is None else steps,
+            "history": history,
+            "noise": noise,
+            "candidates": candidates,
+            "candidate_every": candidate_every,
+            "seed": seed,
+        }
+        self.tile = tile
+        self.workers = (os.cpu_count() or 1) if workers is None else workers
+        self.done = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"done": self.done}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.done = state_dict["done"]
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        due = self.first_step + self.done * self.every_n_steps
+        if self.done < self.rounds and trainer.global_step >= due and trainer.global_step < trainer.max_steps:
+            self.done += 1
+            self._collect(trainer, pl_module)
+
+    def _collect(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Round r gives shards of rounds 2r - 1 (executed) and 2r (candidates); those that are there are kept."""
+        source = ShardStore.open(self.data_dir)
+        store = ShardStore.create(self.store, source.header)
+        executed, considered = 2 * self.done - 1, 2 * self.done
+        there = {info.system for info in store.infos("train", executed)}
+        known = {info.system: info.factors for info in source.infos("train") if info.system < self.systems}
+        mine = sorted(known)[trainer.global_rank :: trainer.world_size]
+        todo = [(n, np.asarray(known[n])) for n in mine if n not in there]
+        on_cpu = pl_module.device.type == "cpu"
+        model = copy.deepcopy(pl_module.model).eval()  # type: ignore[arg-type, operator]
+        job = OnPolicyJob(self.family, model, self.planner, round=self.done, **self.settings)
+        tiles = [todo[i : i + self.tile] for i in range(0, len(todo), self.tile)]
+        returns: list[float] = []
+        title = f"on-policy round {self.done} of {self.rounds}"
+        with (
+            Meter(title, len(tiles), "systems", enabled=trainer.is_global_zero) as meter,
+            closing(run_jobs(job, tiles, self.workers if on_cpu else 0)) as results,
+        ):
+            for tile in results:
+                for r in tile:
+                    _append(store, r, executed, considered)
+                returns += [r.reward for r in tile]
+                meter.advance(len(tile))
+        store.close()
+        trainer.strategy.barrier("on-policy")
+        if returns:
+            mean = sum(returns) / len(returns)
+            for logger in trainer.loggers:
+                logger.log_metrics({"on_policy/return": mean}, trainer.global_step - 1)
+
+
+def _append(store: ShardStore, r: OnPolicySystem, executed: int, considered: int) -> None:
+    if len(r.candidate_obs):  # first, so that an executed shard says that the system is done
+        store.append(
+            split="train",
+            system=r.system,
+            round=considered,
+            factors=r.factors,
+            obs=r.candidate_obs,
+            action=r.candidate_action,
+        )
+    store.append(split="train", system=r.system, round=executed, factors=r.factors, obs=r.obs, action=r.action)
