@@ -1,0 +1,122 @@
+"""Figures of an evaluation's results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import matplotlib.ticker
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hyperdyn.evaluate import summary
+from hyperdyn.evaluate.results import CEILING, FLOOR, Results
+from hyperdyn.evaluate.summary import SPLIT_LABELS, Summary
+from hyperdyn.figures.style import FAINT, INK, colours, headline, legend, new_figure, title
+
+NOTE = "95 % intervals over training runs and systems"
+
+
+def adaptation_curve(results: Results, step: int) -> Figure:
+    """NRMSE `step` steps ahead against the number of history transitions K, one panel a split."""
+    histories = summary.histories_of(results.prediction)
+    figure = _panels(
+        results,
+        histories,
+        lambda method, split, k: summary.prediction(results, method, split, k, step),
+        "history transitions K",
+    )
+    for ax in figure.axes:
+        ax.set_xscale("symlog", linthresh=1, linscale=0.6)
+        ax.set_xticks(histories, [str(k) for k in histories])
+        ax.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+        ax.set_xlim(-0.25, 1.3 * max(histories, default=1))
+    ahead = "1 step" if step == 1 else f"{step} steps"
+    headline(figure, f"Adapting: error {ahead} ahead as the history grows ({results.family})", NOTE)
+    return figure
+
+
+def error_by_horizon(results: Results, history: int) -> Figure:
+    """NRMSE against how many steps ahead is predicted, one panel a split."""
+    longest = max(len(r.per_system[0]) for r in results.prediction)
+    figure = _panels(
+        results,
+        list(range(1, longest + 1)),
+        lambda method, split, h: summary.prediction(results, method, split, history, h),
+        "steps ahead",
+    )
+    for ax in figure.axes:
+        ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
+    headline(figure, f"Looking ahead: error along the horizon, K = {history} ({results.family})", NOTE)
+    return figure
+
+
+def return_bars(results: Results) -> Figure:
+    """Return of every method with the random floor and the simulator's ceiling, one panel a split."""
+    splits = summary.splits_of(results.planning)
+    methods = [m for m in summary.methods_of(results.planning) if m not in (FLOOR, CEILING)]
+    figure, axes = new_figure(len(splits), width=max(3.6, 1.0 * len(methods) + 1.6), share=True)
+    colour = colours(methods)
+    for ax, split in zip(axes[0], splits, strict=True):
+        found = {m: summary.planning(results, m, split) for m in methods}
+        for i, (method, s) in enumerate(found.items()):
+            if s is not None:
+                _bar(ax, i, s, colour[method], summary.share_of_ceiling(results, method, split))
+        for bound, style in ((FLOOR, ":"), (CEILING, "--")):
+            s = summary.planning(results, bound, split)
+            if s is not None:
+                _bound(ax, s, bound, style)
+        ax.set_xticks(range(len(methods)), methods)
+        ax.set_xlim(-0.6, len(methods) - 0.05)
+        ax.grid(visible=False, axis="x")
+        title(ax, SPLIT_LABELS.get(split, split))
+        ax.margins(y=0.12)
+    axes[0][0].set_ylabel("return of one episode")
+    steps = max(r.steps for r in results.planning)
+    headline(figure, f"Planning: return over {steps} steps, same planner for all ({results.family})", NOTE)
+    return figure
+
+
+def _panels(
+    results: Results, xs: Sequence[int], score: Callable[[str, str, int], Summary | None], xlabel: str
+) -> Figure:
+    splits, methods = summary.splits_of(results.prediction), summary.methods_of(results.prediction)
+    figure, axes = new_figure(len(splits), share=True)
+    colour = colours(methods)
+    for ax, split in zip(axes[0], splits, strict=True):
+        for method in methods:
+            _line(ax, [(x, s) for x in xs if (s := score(method, split, x)) is not None], method, colour[method])
+        ax.set_xlabel(xlabel)
+        title(ax, SPLIT_LABELS.get(split, split))
+    axes[0][0].set_ylabel("NRMSE (1 = mean change)")
+    axes[0][0].set_ylim(bottom=0)
+    legend(axes[0][0])
+    return figure
+
+
+def _line(ax: Axes, points: list[tuple[int, Summary]], method: str, colour: str) -> None:
+    finite = [(x, s.interval) for x, s in points if np.isfinite(s.interval.value)]
+    if not finite:
+        return
+    xs, intervals = zip(*finite, strict=True)
+    ax.fill_between(xs, [i.low for i in intervals], [i.high for i in intervals], color=colour, alpha=0.14, lw=0)
+    ax.plot(xs, [i.value for i in intervals], color=colour, marker="o", markersize=3.5, label=method)
+
+
+def _bar(ax: Axes, x: int, s: Summary, colour: str, share: float | None) -> None:
+    value, low, high = s.interval.value, s.interval.low, s.interval.high
+    ax.bar(x, value, width=0.62, color=colour)
+    ax.errorbar(x, value, [[max(0.0, value - low)], [max(0.0, high - value)]], color=INK, capsize=3, lw=1.2)
+    percent = "" if share is None else f"\n{100 * share:.0f} %"
+    ax.annotate(
+        f"{value:.0f}{percent}", (x, max(high, 0)), (0, 4), textcoords="offset points", ha="center", va="bottom",
+        fontsize=9, linespacing=1.15,
+    )  # fmt: skip
+
+
+def _bound(ax: Axes, s: Summary, name: str, style: str) -> None:
+    ax.axhline(s.interval.value, color=FAINT, ls=style, lw=1.3, zorder=0)
+    ax.annotate(
+        f"{name} {s.interval.value:.0f}", (1, s.interval.value), (-2, 3), xycoords=("axes fraction", "data"),
+        textcoords="offset points", ha="right", va="bottom", fontsize=8, color=FAINT,
+    )  # fmt: skip

@@ -1,0 +1,95 @@
+"""What figures show is what they were given."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hyperdyn.evaluate.results import CEILING, FLOOR, PlanningScore, PredictionScore, Results
+from hyperdyn.figures.codes import code_figure, principal_components, readout
+from hyperdyn.figures.rollouts import Rollout, busiest_entries, rollout_figure
+from hyperdyn.figures.scores import adaptation_curve, error_by_horizon, return_bars
+from hyperdyn.figures.style import colours, save
+
+
+def results() -> Results:
+    prediction, planning = [], []
+    for split in ("interpolation", "extrapolation"):
+        for k in (0, 4, 16):
+            rows = ((0.4 - 0.01 * k, 0.6),) * 3
+            prediction.append(PredictionScore("hyper", split, k, 0, "support", rows, ((1.0,), (2.0,))))
+        for method, value in ((FLOOR, -5.0), ("hyper", 50.0), (CEILING, 100.0)):
+            planning.append(PlanningScore(method, split, 16, 0, 100, "CEM", (value,) * 4))
+    return Results("pendulum", tuple(prediction), tuple(planning))
+
+
+def test_the_adaptation_curve_is_the_error_against_k() -> None:
+    figure = adaptation_curve(results(), step=1)
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["unseen, in range", "unseen, out of range"]
+    line = figure.axes[0].get_lines()[0]
+    np.testing.assert_allclose(line.get_xydata(), [[0, 0.4], [4, 0.36], [16, 0.24]])
+
+
+def test_the_horizon_figure_is_the_error_against_steps_ahead() -> None:
+    line = error_by_horizon(results(), history=16).axes[1].get_lines()[0]
+    np.testing.assert_allclose(line.get_xydata(), [[1, 0.24], [2, 0.6]])
+
+
+def test_bars_are_returns_between_two_lines() -> None:
+    ax = return_bars(results()).axes[0]
+    assert [bar.get_height() for bar in ax.patches] == [50.0]
+    texts = [t.get_text() for t in ax.texts]
+    assert texts == ["50\n50 %", "random -5", "simulator 100"]
+
+
+def test_rollouts_start_at_the_first_observation_and_stay_in_view_when_one_diverges(tmp_path: Path) -> None:
+    true = np.stack([np.sin(np.arange(6.0)), np.arange(6.0)], axis=-1)
+    rollout = Rollout("system 3", true, {"K = 0": true[1:] * 1e9, "K = 16": true[1:]})
+    figure = rollout_figure([rollout], [0], ["angle [rad]"], dt=0.1, heading="h")
+    ax = figure.axes[0]
+    truth, _, adapted = ax.get_lines()
+    np.testing.assert_allclose(truth.get_ydata(), adapted.get_ydata())
+    np.testing.assert_allclose(truth.get_xdata(), 0.1 * np.arange(6))
+    assert ax.get_ylim()[1] < 10
+    with Image.open(save(figure, tmp_path / "deep" / "r.png")) as image:
+        assert image.size[0] > 300
+
+
+def test_the_busiest_entries_are_those_that_move_most_for_their_spread() -> None:
+    t = np.arange(50.0)
+    true = np.stack([t, np.sin(2 * t), np.zeros(50), 100 * np.sin(0.1 * t), 0.01 * np.sin(3 * t)], axis=-1)[None]
+    assert busiest_entries(true, 2) == [1, 4]
+    assert busiest_entries(true, 3, skip=(4,)) == [1, 3]  # neither what stands still nor what only drifts
+
+
+def test_principal_components_keep_all_of_a_plane() -> None:
+    rng = np.random.default_rng(0)
+    plane = rng.normal(size=(30, 2)) @ rng.normal(size=(2, 7))
+    points, share = principal_components(plane)
+    assert share == pytest.approx(1.0)
+    distances = np.linalg.norm(plane[:, None] - plane[None], axis=-1)
+    np.testing.assert_allclose(np.linalg.norm(points[:, None] - points[None], axis=-1), distances, atol=1e-9)
+    assert principal_components(np.ones((5, 1)))[0].shape == (5, 2)
+
+
+def test_readout_finds_what_is_linear_and_nothing_in_noise() -> None:
+    rng = np.random.default_rng(0)
+    codes = rng.normal(size=(200, 6))
+    assert readout(codes, codes @ rng.normal(size=6), ridge=1e-6) == pytest.approx(1.0, abs=1e-6)
+    assert readout(codes, rng.normal(size=200)) < 0.1
+    assert np.isnan(readout(codes, np.ones(200)))
+
+
+def test_one_panel_a_factor(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    figure = code_figure(rng.normal(size=(20, 4)), rng.normal(size=(20, 5)), list("abcde"), "codes")
+    shown = [ax.get_title(loc="left") for ax in figure.axes if ax.axison and ax.get_title(loc="left")]
+    assert [name.split()[0] for name in shown] == list("abcde")
+    save(figure, tmp_path / "c.png")
+
+
+def test_no_two_methods_share_a_colour() -> None:
+    methods = [FLOOR, "hyper", "fixed", "oracle", "a", "b", "c", "d", CEILING]
+    assert len(set(colours(methods).values())) == len(methods)
+    assert colours(["hyper", "x"])["hyper"] == colours(["hyper"])["hyper"]
