@@ -46,10 +46,10 @@ class Oracle(AbstractDynamics):
         low, high = _scaled_ranges(factor_ranges, factor_log)
         self.is_log: Tensor
         self.centre: Tensor
-        self.half: Tensor
+        self.half_range: Tensor
         self.register_buffer("is_log", torch.tensor(list(factor_log), dtype=torch.bool), persistent=False)
         self.register_buffer("centre", (low + high) / 2, persistent=False)
-        self.register_buffer("half", (high - low) / 2, persistent=False)
+        self.register_buffer("half_range", (high - low) / 2, persistent=False)
         self.expert_spec = MLPSpec((spec.input_dim, *hidden, spec.obs_dim), activation)
         self.encoder = mlp((len(low), *encoder_hidden, code_dim), activation)
         self.hypernetwork = Hypernetwork(self.expert_spec, code_dim, head, rank)
@@ -69,7 +69,7 @@ class Oracle(AbstractDynamics):
             raise ShapeError("factors do not fit the oracle", got=tuple(factors.shape), expected=f"[B, {F}]")
         positive = torch.where(self.is_log, factors, torch.ones_like(factors))
         value = torch.where(self.is_log, positive.log(), factors)
-        return (value - self.centre) / self.half
+        return (value - self.centre) / self.half_range
 
     def adapt(self, context: Context) -> Expert:
         """As every model.

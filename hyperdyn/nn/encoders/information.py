@@ -53,8 +53,8 @@ class Evidence:
 class Posterior:
     """z ~ N(mean, Lambda^-1) given the evidence and the prior N(0, I).
 
-    chi_square: min_z of sum_i |r_i - J_i z|^2_{w_i} + |z|^2, the misfit that no z explains away; grows by at most S
-    per transition if residuals were as likely as the precisions claim.
+    chi_square: min_z of sum_i |r_i - J_i z|^2_{w_i} + |z|^2, the misfit that no z explains away. If residuals are as
+        the precisions and the prior claim, it is chi-square distributed with S degrees of freedom a transition.
     """
 
     mean: Tensor  # [B,Z]
