@@ -135,6 +135,11 @@ class GeneratedMLP:
         self._biases = [p.unsqueeze(1) for p in parts[1::2]]  # [B,1,out]
         self._activation = ACTIVATIONS[spec.activation]
 
+    @property
+    def layers(self) -> list[tuple[Tensor, Tensor]]:
+        """Weight [B,in,out] and bias [B,1,out] of each layer, views of theta."""
+        return list(zip(self._weights, self._biases, strict=True))
+
     def __call__(self, x: Tensor) -> Tensor:
         """x [B,N,in] to [B,N,out]."""
         h = torch.baddbmm(self._biases[0], x, self._weights[0])

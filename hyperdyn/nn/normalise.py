@@ -21,14 +21,16 @@ class Normaliser(nn.Module):
 
     Fitted once, on the first training data, and saved with the model: data that arrive later are seen through the same
     numbers, so a warm model keeps its meaning.
+
+    plain_runs, angle_runs: which entries of an observation are features as they are, and which are angles, as slices.
     """
 
     def __init__(self, spec: StateSpec) -> None:
         super().__init__()
         self.spec = spec
         dropped = set(spec.drop) | set(spec.angles)
-        self._plain = _runs([i for i in range(spec.obs_dim) if i not in dropped])
-        self._angles = _runs(spec.angles)
+        self.plain_runs = _runs([i for i in range(spec.obs_dim) if i not in dropped])
+        self.angle_runs = _runs(spec.angles)
         self.input_mean: Tensor
         self.input_std: Tensor
         self.change_mean: Tensor
@@ -49,8 +51,8 @@ class Normaliser(nn.Module):
         return (torch.cat([*self._features(obs), action], dim=-1) - self.input_mean) / self.input_std
 
     def _features(self, obs: Tensor) -> list[Tensor]:
-        angles = [obs[..., run] for run in self._angles]
-        return [*(obs[..., run] for run in self._plain), *(a.sin() for a in angles), *(a.cos() for a in angles)]
+        angles = [obs[..., run] for run in self.angle_runs]
+        return [*(obs[..., run] for run in self.plain_runs), *(a.sin() for a in angles), *(a.cos() for a in angles)]
 
     def changes(self, obs: Tensor, next_obs: Tensor) -> Tensor:
         """obs, next_obs [...,S] to the normalised change y [...,S]."""
