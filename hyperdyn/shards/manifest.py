@@ -107,7 +107,7 @@ class Manifest:
             raise ShardError(
                 f"no trajectories in '{self.root}'",
                 got="no manifest.json",
-                fix=f"collect them: hyperdyn collect root={self.root}",
+                fix=f"collect them: hyperdyn collect data_dir={self.root}",
             ) from None
         return stat.st_ino, stat.st_size, stat.st_mtime_ns
 

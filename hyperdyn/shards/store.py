@@ -86,6 +86,10 @@ class ShardStore:
         chosen = (i for i in self._manifest.records.values() if split in (None, i.split) and round in (None, i.round))
         return sorted(chosen, key=lambda info: info.id)
 
+    def history(self, split: str) -> list[ShardInfo]:
+        """Records of one split in the order in which they were added, which is the same for every reader."""
+        return [info for info in self._manifest.records.values() if info.split == split]
+
     def __contains__(self, shard: ShardId) -> bool:
         return shard in self._manifest.records
 

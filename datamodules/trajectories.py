@@ -1,0 +1,146 @@
+"""Training batches from a folder of trajectories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningDataModule
+
+from hyperdyn.errors import ConfigError, nearest
+from hyperdyn.shards.blocks import AbstractBlocks
+from hyperdyn.shards.episodes import Episodes
+from hyperdyn.shards.recent import RecentBlocks
+from hyperdyn.shards.sampler import ElasticSampler, per_rank
+from hyperdyn.shards.store import ShardStore
+from hyperdyn.shards.stream import WindowStream
+from hyperdyn.shards.support import STYLES, SupportBlocks
+from hyperdyn.types import Transitions
+
+CONTEXTS = ("support", "recent")
+
+
+class TrajectoryDataModule(LightningDataModule):
+    """Batches of B systems, each with one context of K transitions and N query windows of T steps that share it.
+
+    root: the folder that `hyperdyn collect` filled.
+    context: "support", transitions of other episodes of the same system; "recent", the ones right before the query.
+    history_sizes: K is drawn from these, alike often.
+    same_history_size: one K for a whole batch; otherwise each system has its own, and shorter ones are masked.
+    systems: B, over all processes. They must divide it.
+    rows, horizon: N and T.
+    support_style: "scattered", "segment" or "mixed"; see `SupportBlocks`.
+    round_weight: how many times an epoch shows the windows of the newest round, once there is more than one.
+
+    An epoch shows every window once, in an order that depends on `seed` and the epoch alone; shards that were added
+    meanwhile are seen when the next epoch begins. The state in a checkpoint continues with the very next window.
+
+    Raises:
+        ConfigError: a value outside its range.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        *,
+        context: str = "support",
+        history_sizes: Sequence[int] = (0, 1, 2, 4, 8, 16, 32, 64),
+        same_history_size: bool = True,
+        systems: int = 32,
+        rows: int = 64,
+        horizon: int = 1,
+        support_style: str = "scattered",
+        round_weight: int = 1,
+        split: str = "train",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        _one_of("context", context, CONTEXTS)
+        _one_of("support_style", support_style, STYLES)
+        for name, value in {"systems": systems, "rows": rows, "horizon": horizon, "round_weight": round_weight}.items():
+            _at_least(name, value, 1)
+        for name, values in {"history_sizes": history_sizes, "seed": [seed]}.items():
+            for value in values:
+                _at_least(name, value, 0)
+        if not len(history_sizes):
+            raise ConfigError("data.history_sizes is empty", expected="one or more numbers, as in [0, 4, 16]")
+        self.root = str(root)
+        self.context = context
+        self.rows = rows
+        self.horizon = horizon
+        self.support_style = support_style
+        self.round_weight = round_weight
+        self.split = split
+        self.seed = seed
+        self._sampler = ElasticSampler(
+            systems, tuple(map(int, history_sizes)), seed=seed, same_history_size=same_history_size
+        )
+        self._stream: WindowStream | None = None
+
+    def setup(self, stage: str = "fit") -> None:
+        """Open the folder.
+
+        Raises:
+            ShardError: there are no trajectories in it.
+        """
+        if self._stream is None:
+            self._stream = WindowStream(ShardStore.open(self.root), self.split, self._blocks, self._sampler)
+
+    @property
+    def stream(self) -> WindowStream:
+        """The batches, an endless row of epochs."""
+        self.setup()
+        assert self._stream is not None
+        return self._stream
+
+    @property
+    def store(self) -> ShardStore:
+        return self.stream.store
+
+    def train_dataloader(self) -> WindowStream:
+        """The stream itself: it has a length, so Lightning fetches nothing ahead and its state stays exact."""
+        stream = self.stream
+        if self.trainer is not None:
+            stream.rank, stream.world = self.trainer.global_rank, self.trainer.world_size
+            stream.agree = self.trainer.strategy.broadcast
+        per_rank(self._sampler.systems, stream.world)
+        return stream
+
+    def transitions(self) -> Iterator[Transitions]:
+        """All transitions of the split's first round, shard after shard, [steps,.] each."""
+        for info in self.store.infos(self.split, round=0):
+            data = self.store.load(info)
+            inside = np.arange(info.steps) < data.length[:, None]  # [E,L]
+            rows = data.obs[:, :-1][inside], data.action[inside], data.obs[:, 1:][inside]
+            yield Transitions(*map(torch.from_numpy, rows))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {} if self._stream is None else self._stream.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        if state_dict:
+            self.stream.load_state_dict(state_dict)
+
+    def _blocks(self, systems: Sequence[Episodes], epoch: int) -> AbstractBlocks[Any]:
+        shared: dict[str, Any] = {
+            "rows": self.rows,
+            "horizon": self.horizon,
+            "seed": self._sampler.seed,
+            "epoch": epoch,
+            "round_weight": self.round_weight,
+        }
+        if self.context == "recent":
+            return RecentBlocks(systems, **shared)
+        return SupportBlocks(systems, style=self.support_style, **shared)
+
+
+def _one_of(name: str, value: str, valid: Sequence[str]) -> None:
+    if value not in valid:
+        raise ConfigError(f"unknown data.{name}", got=value, fix=nearest(str(value), valid))
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigError(f"data.{name}", got=value, expected=f"a whole number, {least} or more")

@@ -1,0 +1,143 @@
+"""Batches of one split, epoch after epoch, from shards that may be larger than memory."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from hyperdyn.errors import ConfigError, ShardError
+from hyperdyn.shards.blocks import AbstractBlocks
+from hyperdyn.shards.episodes import Episodes, by_system
+from hyperdyn.shards.format import ShardInfo, Trajectories
+from hyperdyn.shards.sampler import ElasticSampler
+from hyperdyn.shards.store import ShardStore
+from hyperdyn.shards.windows import gather
+from hyperdyn.types import Batch
+
+MakeBlocks = Callable[[Sequence[Episodes], int], AbstractBlocks[Any]]
+"""Systems and the epoch to the blocks of that epoch."""
+
+MAPPED_SHARDS = 16384
+"""Shards mapped into memory at once; the system allows some 65,000 mappings to a process."""
+
+
+class WindowStream:
+    """Iterating gives the rest of the epoch at hand; once that is finished, the next one.
+
+    The manifest is read anew when an epoch begins, so shards that were added meanwhile are seen then, and not before:
+    the state names how many shards the epoch began with. An iteration that is broken off continues in the next.
+
+    sampler: Lightning looks for it under this name, to call its `set_epoch`.
+    rank, world: which part of each batch this process gets.
+    agree: makes a number that rank 0 has found known to all ranks.
+    """
+
+    def __init__(
+        self,
+        store: ShardStore,
+        split: str,
+        make_blocks: MakeBlocks,
+        sampler: ElasticSampler,
+        *,
+        rank: int = 0,
+        world: int = 1,
+        agree: Callable[[int], int] = int,
+    ) -> None:
+        self.store = store
+        self.split = split
+        self.sampler = sampler
+        self.rank = rank
+        self.world = world
+        self._make_blocks = make_blocks
+        self.agree = agree
+        self._blocks: AbstractBlocks[Any]
+        self._arranged: tuple[int, int] | None = None  # epoch and shards that the blocks belong to
+        self._shards = 0  # that this epoch began with
+        self._mapped: dict[str, Trajectories] = {}
+
+    def __len__(self) -> int:
+        """Batches of the whole epoch, also while it is under way."""
+        self._arrange()
+        return len(self.sampler)
+
+    def __iter__(self) -> Iterator[Batch]:
+        self._arrange()
+        if self.sampler.finished:
+            self.sampler.set_epoch(self.sampler.epoch + 1)
+            self._arrange()
+        while not self.sampler.finished:
+            ids = self.sampler.batch(self.rank, self.world)
+            blocks = [self._blocks.block(i.system, i.k, i.draw) for i in ids]
+            yield gather(blocks, self._blocks.horizon, self.load)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the stream is: plain values, the same on every rank, valid on another number of ranks."""
+        return {
+            "seed": self.sampler.seed,
+            "epoch": self.sampler.epoch,
+            "consumed": self.sampler.consumed,
+            "shards": self._shards,
+            "data": fingerprint(self._infos()),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue with the batch after the last one that the saved stream gave."""
+        self.sampler.seed = state["seed"]
+        self.sampler.epoch, self.sampler.consumed = state["epoch"], state["consumed"]
+        self._shards = state["shards"]
+        self._arranged = None
+        self.store.refresh()
+        if fingerprint(self._infos()) != state["data"]:
+            warnings.warn(
+                f"the shards in '{self.store.root}' are not those of the checkpoint: its epoch goes on in another"
+                " order, and may show some windows again",
+                stacklevel=2,
+            )
+            self._shards = len(self.store.history(self.split))
+
+    def load(self, info: ShardInfo) -> Trajectories:
+        """The shard, mapped once."""
+        found = self._mapped.get(info.file)
+        if found is None:
+            if len(self._mapped) >= MAPPED_SHARDS:
+                self._mapped.pop(next(iter(self._mapped)))
+            found = self._mapped[info.file] = self.store.load(info)
+        return found
+
+    def _infos(self) -> list[ShardInfo]:
+        """The shards that this epoch began with, in the order in which they were added."""
+        return self.store.history(self.split)[: self._shards]
+
+    def _arrange(self) -> None:
+        """Read what there is, if the epoch at hand has not begun, and order its blocks."""
+        if not self.sampler.consumed:
+            self.store.refresh()
+            self._shards = self.agree(len(self.store.history(self.split)))
+        if self._arranged == (self.sampler.epoch, self._shards):
+            return
+        infos = self._infos()
+        if not infos or len(infos) < self._shards:
+            raise ShardError(
+                f"too few shards of split '{self.split}' in '{self.store.root}'",
+                got=len(infos),
+                expected=self._shards or "at least one",
+                fix=f"hyperdyn collect data_dir={self.store.root}",
+            )
+        self._blocks = self._make_blocks(by_system(infos), self.sampler.epoch)
+        self.sampler.arrange(self._blocks.counts)
+        if not len(self.sampler):
+            raise ConfigError(
+                f"split '{self.split}' in '{self.store.root}' does not fill one batch",
+                got=f"{int(self._blocks.counts.sum())} blocks of {self._blocks.rows} windows of one system each",
+                expected=f"data.systems={self.sampler.systems} or more blocks",
+                fix="lower data.rows or data.systems, or collect more episodes",
+            )
+        self._arranged = self.sampler.epoch, self._shards
+
+
+def fingerprint(infos: Sequence[ShardInfo]) -> str:
+    """Sixteen letters that tell one set of shards from another."""
+    contents = sorted((info.id, info.sha256) for info in infos)
+    return hashlib.sha256(repr(contents).encode()).hexdigest()[:16]

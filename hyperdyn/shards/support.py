@@ -1,0 +1,118 @@
+"""Blocks whose context comes from other episodes of the same system."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hyperdyn.errors import ConfigError
+from hyperdyn.shards.blocks import AbstractBlocks, Block, Draw
+from hyperdyn.shards.episodes import Codes, Episodes
+
+STYLES = ("scattered", "segment", "mixed")
+
+
+@dataclass(frozen=True)
+class Half:
+    """One half of a system's episodes in an epoch."""
+
+    windows: Codes  # in the order in which blocks take them
+    steps: Codes  # shuffled transitions
+    first: Codes  # [e] first step of each episode
+    length: Codes  # [e]
+
+
+class SupportBlocks(AbstractBlocks[tuple[Half, Half]]):
+    """The context comes from other episodes of the same system than the query rows.
+
+    Each epoch deals a system's episodes into two halves. The windows of a half, shuffled, are cut into blocks of N (an
+    incomplete rest is left out), and the context of a block is drawn from the other half, in one of two styles:
+    "scattered", K transitions from anywhere, none twice; "segment", K consecutive transitions of one episode, as an
+    agent would have seen them; "mixed" is each of them half the time.
+    """
+
+    def __init__(
+        self,
+        systems: Sequence[Episodes],
+        *,
+        rows: int,
+        horizon: int,
+        seed: int,
+        epoch: int,
+        round_weight: int = 1,
+        style: str = "scattered",
+    ) -> None:
+        super().__init__(systems, rows=rows, horizon=horizon, seed=seed, epoch=epoch, round_weight=round_weight)
+        self._style = style
+        self._counts = np.array([self._block_counts(s) for s in systems], np.int64).reshape(-1, 2)
+
+    @property
+    def counts(self) -> Codes:
+        return self._counts.sum(axis=1)
+
+    def block(self, system: int, k: int, draw: Draw) -> Block:
+        half = int(k >= self._counts[system, 0])
+        k -= half * int(self._counts[system, 0])
+        plan = self.plan(system)
+        query = plan[half].windows[k * self.rows : (k + 1) * self.rows]
+        segment = self._style == "segment" or (self._style == "mixed" and draw.style < 0.5)
+        context = (consecutive if segment else scattered)(plan[1 - half], draw.history, draw.where)
+        return Block(self.systems[system], context, query)
+
+    def _plan(self, episodes: Episodes) -> tuple[Half, Half]:
+        rng = self._rng(episodes)
+        one, other = (self._half(episodes, chosen, rng) for chosen in deal(episodes, rng))
+        return one, other
+
+    def _half(self, episodes: Episodes, chosen: Codes, rng: np.random.Generator) -> Half:
+        windows = rng.permutation(episodes.steps(self._repeated(episodes, chosen), self.horizon))
+        steps = rng.permutation(episodes.steps(chosen))
+        return Half(windows, steps, episodes.first[chosen], episodes.length[chosen])
+
+    def _block_counts(self, episodes: Episodes) -> list[int]:
+        windows = np.maximum(episodes.length - self.horizon + 1, 0)
+        halves = deal(episodes, self._rng(episodes))
+        return [int(windows[self._repeated(episodes, half)].sum()) // self.rows for half in halves]
+
+
+def deal(episodes: Episodes, rng: np.random.Generator) -> tuple[Codes, Codes]:
+    """Two halves of a system's episodes.
+
+    Raises:
+        ConfigError: there is one episode only.
+    """
+    E = len(episodes.length)
+    if E < 2:
+        raise ConfigError(
+            f"system {episodes.system} of split '{episodes.split}' has one episode",
+            expected="two or more, so that the context can come from another episode than the query",
+            fix="collect with episodes=2 or more, or train with data=trajectories_recent",
+        )
+    order = rng.permutation(E)
+    return order[: E // 2], order[E // 2 :]
+
+
+def scattered(half: Half, history: int, where: float) -> Codes:
+    """Up to `history` transitions from anywhere in the half, none twice: a piece of its shuffled order."""
+    steps = half.steps
+    start = int(where * len(steps))
+    return np.concatenate([steps[start : start + history], steps[:start]])[:history]
+
+
+def consecutive(half: Half, history: int, where: float, room: int | None = None) -> Codes:
+    """`history` transitions in a row; a whole episode where all are shorter.
+
+    room: transitions that must fit after the first, if more than `history`.
+    """
+    room = max(history, room or 0)
+    starts = np.maximum(half.length - room + 1, 0)
+    if not starts.any():
+        longest = int(half.length.argmax())
+        return half.first[longest] + np.arange(min(history, int(half.length[longest])))
+    ends = np.cumsum(starts)
+    chosen = int(where * ends[-1])
+    episode = int(np.searchsorted(ends, chosen, side="right"))
+    t = chosen - int(ends[episode] - starts[episode])
+    return half.first[episode] + t + np.arange(history)
