@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,10 @@ from hyperdyn.models.simulator import SimulatorExpert
 from hyperdyn.planning.base import AbstractPlanner
 from hyperdyn.planning.control import Adapt, Episodes, random_actions, run_episodes
 from hyperdyn.progress import Meter
+from hyperdyn.workers import run_jobs
 
-TILE = 16
-"""Systems planned for at once; on a CPU faster than one large batch."""
+TILE = 6
+"""Systems planned for at once on a CPU: no slower than a large batch, and enough tiles to share and to count."""
 
 Doubles = NDArray[np.float64]
 
@@ -53,27 +54,57 @@ class Task:
         return Task(self.family, self.factors[rows], self.starts[rows], self.planner, self.steps)
 
     @property
-    def parts(self) -> int:
-        """How often `on_step` of `planning_return` is called."""
-        return self.steps * -(-len(self.starts) // TILE)
-
-    @property
     def key(self) -> str:
         """Hash over all that the return of a method without parameters depends on."""
         content = {
             "family": [self.family.name, self.family.env_id, dict(self.family.env_kwargs), self.family.dt],
             "factors": np.asarray(self.factors).tolist(),
             "starts": [int(s) for s in self.starts],
-            "planner": describe(self.planner),
+            "planner": [type(self.planner).__name__, _settings(self.planner)],
             "steps": self.steps,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def describe(planner: AbstractPlanner) -> str:
-    """A planner's class and every setting that it holds."""
-    settings = {k: v.tolist() if isinstance(v, Tensor) else v for k, v in sorted(vars(planner).items())}
-    return f"{type(planner).__name__}({json.dumps(settings, default=str)})"
+    """A planner's class and its public settings, as CEM(candidates=150, ...)."""
+    shown = ", ".join(f"{k}={v}" for k, v in _settings(planner).items() if not k.startswith("_"))
+    return f"{type(planner).__name__}({shown})"
+
+
+def _settings(planner: AbstractPlanner) -> dict[str, Any]:
+    """Everything that a planner holds."""
+    return {k: v.tolist() if isinstance(v, Tensor) else v for k, v in sorted(vars(planner).items())}
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Plan in some systems of a task, given by their numbers."""
+
+    task: Task
+    model: AbstractDynamics | None
+    history: int
+
+    def __call__(self, numbers: Sequence[int]) -> tuple[Sequence[int], Episodes]:
+        task, model = self.task, self.model
+        factors, starts = np.asarray(task.factors)[list(numbers)], [int(task.starts[i]) for i in numbers]
+        simulator = task.family.simulate(factors)
+        adapt, device = _adapt(model, SimulatorExpert(simulator))
+        episodes = run_episodes(
+            simulator,
+            simulator.reset(starts),
+            adapt,
+            task.planner,
+            task.family.objective,
+            task.family.state,
+            steps=task.steps,
+            seeds=starts,
+            history=self.history,
+            factors=torch.as_tensor(factors, dtype=torch.float32) if model is not None and model.privileged else None,
+            tile=None,
+            device=device,
+        )
+        return numbers, episodes
 
 
 def planning_return(
@@ -81,38 +112,25 @@ def planning_return(
     model: AbstractDynamics | None = None,
     *,
     history: int = 16,
-    on_step: Callable[[int], None] | None = None,
+    workers: int = 0,
+    progress: str | None = None,
 ) -> list[Episodes]:
-    """Episodes of a model under the task's planner, in tiles of systems; of the simulator itself for None.
+    """Episodes of a model under the task's planner, tile by tile in order; of the simulator itself for None.
 
     history: last K transitions of the episode that the model adapts from.
-    on_step: called after every step of a tile with the number of decisions in it.
+    workers: processes that share the tiles; 0 is this one. On a GPU it is this one.
+    progress: title of a progress bar; None shows none.
     """
-    episodes = []
-    for first in range(0, len(task.starts), TILE):
-        rows = slice(first, first + TILE)
-        factors, starts = np.asarray(task.factors)[rows], [int(s) for s in task.starts[rows]]
-        simulator = task.family.simulate(factors)
-        adapt, device = _adapt(model, SimulatorExpert(simulator))
-        told = torch.as_tensor(factors, dtype=torch.float32) if model is not None and model.privileged else None
-        episodes.append(
-            run_episodes(
-                simulator,
-                simulator.reset(starts),
-                adapt,
-                task.planner,
-                task.family.objective,
-                task.family.state,
-                steps=task.steps,
-                seeds=starts,
-                history=history,
-                factors=told,
-                tile=None,
-                device=device,
-                on_step=_counted(on_step, len(starts)),
-            )
-        )
-    return episodes
+    on_cpu = model is None or next(model.parameters()).device.type == "cpu"
+    systems = range(len(task.starts))
+    size = TILE if on_cpu else len(systems)
+    tiles = [systems[i : i + size] for i in range(0, len(systems), size)]
+    found: dict[int, Episodes] = {}
+    with Meter(progress or "", len(tiles), "decisions", enabled=progress is not None) as bar:
+        for numbers, episodes in run_jobs(_Job(task, model, history), tiles, workers if on_cpu else 0):
+            found[numbers[0]] = episodes
+            bar.advance(len(numbers) * task.steps)
+    return [found[first] for first in sorted(found)]
 
 
 def random_return(task: Task) -> Doubles:
@@ -124,7 +142,7 @@ def random_return(task: Task) -> Doubles:
 
 
 def simulator_return(
-    task: Task, cache: Path | str | None = None, on_step: Callable[[int], None] | None = None
+    task: Task, cache: Path | str | None = None, *, workers: int = 0, progress: str | None = None
 ) -> Doubles:
     """The ceiling: returns [systems] of planning with the simulator itself, which takes minutes.
 
@@ -135,7 +153,7 @@ def simulator_return(
         kept = json.loads(path.read_text(encoding="utf-8"))
         if kept["key"] == task.key:
             return np.array(kept["returns"])
-    returns = total_returns(planning_return(task, on_step=on_step))
+    returns = total_returns(planning_return(task, workers=workers, progress=progress))
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
@@ -158,6 +176,7 @@ def compare(
     history: int = 16,
     cache: Path | str | None = None,
     bounds: bool = True,
+    workers: int = 0,
     progress: bool = True,
 ) -> list[PlanningScore]:
     """Scores of several models on one task, with the floor and the ceiling unless `bounds` is off.
@@ -170,16 +189,15 @@ def compare(
         per_system = tuple(float(r) for r in returns)
         scores.append(PlanningScore(method, split, seen, run, task.steps, describe(task.planner), per_system))
 
-    def meter(name: str) -> Meter:
-        return Meter(f"Plan with {name}, {split}", task.parts, "decisions", enabled=progress)
+    def title(name: str) -> str | None:
+        return f"plan with {name}, {split}" if progress else None
 
     for name, model in models.items():
-        with meter(name) as bar:
-            add(name, total_returns(planning_return(task, model, history=history, on_step=bar.advance)), history, seed)
+        episodes = planning_return(task, model, history=history, workers=workers, progress=title(name))
+        add(name, total_returns(episodes), history, seed)
     if bounds:
         add(FLOOR, random_return(task), 0, 0)
-        with meter("the simulator") as bar:
-            add(CEILING, simulator_return(task, cache, bar.advance), 0, 0)
+        add(CEILING, simulator_return(task, cache, workers=workers, progress=title("the simulator")), 0, 0)
     return scores
 
 
@@ -193,7 +211,3 @@ def _adapt(model: AbstractDynamics | None, simulator: SimulatorExpert) -> tuple[
         return (lambda context: simulator), "cpu"
     model.eval()
     return model.adapt, next(model.parameters()).device
-
-
-def _counted(on_step: Callable[[int], None] | None, systems: int) -> Callable[[int], None] | None:
-    return None if on_step is None else lambda step: on_step(systems)
