@@ -118,7 +118,7 @@ def _key_fault(base: DictConfig, override: Override) -> ConfigError | None:
 def _exists(base: DictConfig, key: str) -> bool:
     parent, _, last = key.rpartition(".")
     node = OmegaConf.select(base, parent, throw_on_missing=False) if parent else base
-    return OmegaConf.is_list(node) or (OmegaConf.is_dict(node) and last in node)
+    return OmegaConf.is_list(node) or (OmegaConf.is_dict(node) and last in list(node))  # of the node itself, `in` is false for ???
 
 
 def _paths(node: DictConfig, prefix: str = "") -> Iterator[str]:
