@@ -14,8 +14,8 @@ from gymnasium import spaces
 from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
+from hyperdyn.envs.rendering import open_renderer
 from hyperdyn.envs.simulator import Array
-from hyperdyn.errors import EnvError
 
 STATE = int(mujoco.mjtState.mjSTATE_QPOS | mujoco.mjtState.mjSTATE_QVEL | mujoco.mjtState.mjSTATE_WARMSTART)
 """A state [X]: positions, velocities, and the accelerations that the constraint solver starts from.
@@ -146,20 +146,3 @@ def initial_state(env: type[AbstractMujocoEnv], model: mujoco.MjModel, data: muj
     rng, _ = seeding.np_random(seed)
     begin(model, data, *env.start(model, rng))
     return state_of_data(model, data)
-
-
-def open_renderer(model: mujoco.MjModel, height: int = 480, width: int = 640) -> mujoco.Renderer:
-    """An off-screen renderer.
-
-    Raises:
-        EnvError: this machine offers MuJoCo no OpenGL.
-    """
-    try:
-        return mujoco.Renderer(model, height, width)
-    except Exception as error:  # each OpenGL platform fails with a type of its own
-        raise EnvError(
-            "MuJoCo cannot render here",
-            got=f"{type(error).__name__}: {error}",
-            expected="an off-screen OpenGL platform",
-            fix="apt-get install libegl1 (GPU) or libosmesa6 (CPU), and set MUJOCO_GL=egl or MUJOCO_GL=osmesa",
-        ) from error

@@ -143,7 +143,7 @@ class Family:
     @property
     def nominal(self) -> NDArray[np.float64]:
         """Nominal factors [F]."""
-        return np.array([f.nominal for f in self.factors.values()])
+        return np.array([f.nominal for f in self.factors.values()], dtype=np.float64)
 
     def draw(self, split: str, n: int, seed: int) -> NDArray[np.float64]:
         """Factors [n,F] of n systems of a split. System i is the same whatever n is."""
