@@ -120,13 +120,15 @@ def _check_complete(name: str, cfg: DictConfig) -> None:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    if missing := sorted(OmegaConf.missing_keys(cfg)):
-        example = f"hyperdyn {name} {COMMANDS[name].example}"
-        raise ConfigError(f"'{name}' needs {', '.join(missing)}", got="nothing", fix=f"for example: {example}")
     try:
-        OmegaConf.to_container(cfg, resolve=True)
+        missing = sorted(OmegaConf.missing_keys(cfg))
+        if not missing:
+            OmegaConf.to_container(cfg, resolve=True)
     except OmegaConfBaseException as error:
         raise ConfigError("the configuration refers to what is not there", got=str(error).splitlines()[0]) from error
+    if missing:
+        example = f"hyperdyn {name} {COMMANDS[name].example}"
+        raise ConfigError(f"'{name}' needs {', '.join(missing)}", got="nothing", fix=f"for example: {example}")
 
 
 def _known(error: BaseException | None) -> HyperdynError | None:

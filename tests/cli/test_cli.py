@@ -12,7 +12,7 @@ import pytest
 from hydra.errors import InstantiationException
 
 from hyperdyn import cli
-from hyperdyn.errors import ConfigError, HyperdynError, ShardError
+from hyperdyn.errors import HyperdynError, ShardError
 
 
 @pytest.fixture

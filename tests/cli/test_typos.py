@@ -32,7 +32,7 @@ def test_a_typo_names_the_nearest(command: str, override: str, meant: str) -> No
 
 
 def test_the_override_at_fault_is_found_among_good_ones() -> None:
-    with pytest.raises(ConfigError, match="got: *planner.horzon=3\n"):
+    with pytest.raises(ConfigError, match=r"got: *planner\.horzon=3\n"):
         config.compose("plan", ["planner=icem", "runs=[a]", "planner.horzon=3", "+extra.key=1"])
 
 

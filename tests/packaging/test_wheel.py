@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -59,7 +58,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, object]]:
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """What a fresh interpreter in an empty folder finds in the installed wheel."""
     site, elsewhere = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("elsewhere")
     install = [
@@ -85,7 +84,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     assert run.returncode == 0, run.stderr
     found = json.loads(run.stdout.splitlines()[-1])
     assert all(str(site) in file for file in found["where"].values()), "a module came from the repository"
-    yield found
+    return found
 
 
 def test_every_module_is_in_the_wheel_and_imports(installed: dict[str, list[str]]) -> None:
