@@ -71,10 +71,14 @@ class HorizonError(Metric):
         self.change_sum += change.sum(0)
         self.change_sq += change.square().sum(0)
 
+    @property
+    def total_sq(self) -> Tensor:
+        """SST [T,S]."""
+        return self.change_sq - self.change_sum.square() / self.count
+
     def compute(self) -> Errors:
         """Errors of all rows seen; NaN where there were none."""
-        total = self.change_sq - self.change_sum.square() / self.count  # SST [T,S]
-        return Errors(nrmse(self.error_sq, total, self.count), (self.error_sq / self.count).sqrt())
+        return Errors(nrmse(self.error_sq, self.total_sq, self.count), (self.error_sq / self.count).sqrt())
 
 
 def squared_error(predicted: Tensor, true: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """A family small enough to check by hand: a point mass that is pushed along a line."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -11,7 +12,10 @@ from torch import Tensor
 
 from hyperdyn.envs.simulator import AbstractSimulator, Array
 from hyperdyn.envs.spec import Factor, Family
-from hyperdyn.types import StateSpec
+from hyperdyn.models.base import AbstractDynamics
+from hyperdyn.shards.format import Header
+from hyperdyn.shards.store import ShardStore
+from hyperdyn.types import Context, Expert, StateSpec, Step
 
 DT = 0.1
 
@@ -46,6 +50,38 @@ class PointMassEnv(gymnasium.Env[Any, Any]):
     """One point mass; exists so that the family has an environment to name."""
 
 
+class PointMassExpert(Expert):
+    """The same law in torch; factors [B,2]."""
+
+    def __init__(self, factors: Tensor) -> None:
+        self.gain, self.drag = factors[:, :1], factors[:, 1:]
+
+    def start(self, obs: Tensor) -> Tensor:
+        return obs
+
+    def step(self, state: Tensor, action: Tensor) -> Step:
+        x, v = state.unbind(-1)
+        after = torch.stack([x + DT * v, v + DT * (self.gain * action[..., 0] - self.drag * v)], dim=-1)
+        return Step(after, after)
+
+
+class PointMassTruth(AbstractDynamics):
+    """Knows the law of motion and is told the factors; remembers the K of the contexts that it saw."""
+
+    privileged = True
+    executed_sizes = (2, 2)
+
+    def __init__(self, spec: StateSpec) -> None:
+        super().__init__(spec)
+        self.scale = torch.nn.Parameter(torch.ones(()))
+        self.seen: list[int] = []
+
+    def adapt(self, context: Context) -> Expert:
+        assert context.factors is not None
+        self.seen.append(context.mask.shape[1])
+        return PointMassExpert(context.factors * self.scale)
+
+
 def forward_velocity(obs: Tensor, action: Tensor, next_obs: Tensor) -> Tensor:
     return next_obs[..., 1]
 
@@ -61,3 +97,25 @@ def point_mass() -> Family:
     return Family(
         "point_mass", "PointMass-v0", factors, StateSpec(2, 1, drop=(0,)), DT, 50, forward_velocity, PointMassSimulator
     )
+
+
+@pytest.fixture
+def point_mass_truth(point_mass: Family) -> PointMassTruth:
+    return PointMassTruth(point_mass.state)
+
+
+@pytest.fixture
+def point_mass_store(point_mass: Family, tmp_path: Path) -> ShardStore:
+    """Six systems of each split, four episodes of 60 steps under uniform actions."""
+    header = Header(point_mass.env_id, point_mass.name, point_mass.factor_names, 2, 1, point_mass.dt, seed=0)
+    store = ShardStore.create(tmp_path / "point_mass", header)
+    rng = np.random.default_rng(0)
+    for split in ("train", "interpolation", "extrapolation"):
+        factors = point_mass.draw(split, 6, 0)
+        action = rng.uniform(-1, 1, (6, 4, 60, 1)).astype(np.float32)
+        start = rng.normal(size=(6, 4, 2))
+        states = point_mass.simulate(factors).rollout(start, action.astype(np.float64))
+        obs = np.concatenate([start[:, :, None], states], axis=2)
+        for n in range(6):
+            store.append(split=split, system=n, round=0, factors=factors[n].tolist(), obs=obs[n], action=action[n])
+    return store

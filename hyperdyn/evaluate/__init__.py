@@ -2,7 +2,10 @@
 
 from hyperdyn.evaluate.manifest import EvaluationManifest
 from hyperdyn.evaluate.planning import Task, compare, planning_return, random_return, simulator_return
+from hyperdyn.evaluate.prediction import rollout_error
 from hyperdyn.evaluate.results import MethodFacts, PlanningScore, PredictionScore, Results
+from hyperdyn.evaluate.undisturbed import undisturbed
+from hyperdyn.evaluate.windows import Windows
 
 __all__ = [
     "EvaluationManifest",
@@ -11,8 +14,11 @@ __all__ = [
     "PredictionScore",
     "Results",
     "Task",
+    "Windows",
     "compare",
     "planning_return",
     "random_return",
+    "rollout_error",
     "simulator_return",
+    "undisturbed",
 ]

@@ -6,47 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from torch import Tensor
 
 from hyperdyn.envs.spec import Family
 from hyperdyn.evaluate import planning
 from hyperdyn.evaluate.planning import Task, compare, planning_return, random_return, simulator_return, total_returns
-from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.planning.cem import CEM
-from hyperdyn.types import Context, Expert, Step
-
-
-class TrueExpert(Expert):
-    """The point mass in torch."""
-
-    def __init__(self, factors: Tensor) -> None:
-        self.gain, self.drag = factors[:, :1], factors[:, 1:]
-
-    def start(self, obs: Tensor) -> Tensor:
-        return obs
-
-    def step(self, state: Tensor, action: Tensor) -> Step:
-        x, v = state.unbind(-1)
-        after = torch.stack([x + 0.1 * v, v + 0.1 * (self.gain * action[..., 0] - self.drag * v)], dim=-1)
-        return Step(after, after)
-
-
-class Oracle(AbstractDynamics):
-    """Knows the law of motion and is told the factors."""
-
-    privileged = True
-    executed_sizes = (2, 2)
-
-    def __init__(self, family: Family) -> None:
-        super().__init__(family.state)
-        self.weight = torch.nn.Parameter(torch.ones(()))
-        self.seen: list[int] = []
-
-    def adapt(self, context: Context) -> Expert:
-        assert context.factors is not None
-        self.seen.append(context.history.obs.shape[1])
-        return TrueExpert(context.factors * self.weight)
 
 
 def task(family: Family, systems: int = 3, **changes: Any) -> Task:
@@ -55,8 +19,10 @@ def task(family: Family, systems: int = 3, **changes: Any) -> Task:
     return Task(family, factors, list(range(systems)), planner, **{"steps": 6, **changes})
 
 
-def test_knowing_the_truth_plans_as_well_as_the_simulator_and_better_than_chance(point_mass: Family) -> None:
-    own = total_returns(planning_return(task(point_mass), Oracle(point_mass)))
+def test_knowing_the_truth_plans_as_well_as_the_simulator_and_better_than_chance(
+    point_mass: Family, point_mass_truth: Any
+) -> None:
+    own = total_returns(planning_return(task(point_mass), point_mass_truth))
     ceiling = simulator_return(task(point_mass))
     np.testing.assert_allclose(own, ceiling, rtol=1e-4)
     assert (random_return(task(point_mass)) < ceiling).all()
@@ -74,10 +40,9 @@ def test_a_systems_return_does_not_depend_on_who_else_is_evaluated(
     np.testing.assert_allclose(merged, whole)
 
 
-def test_history_is_as_long_as_asked(point_mass: Family) -> None:
-    model = Oracle(point_mass)
-    planning_return(task(point_mass), model, history=3)
-    assert set(model.seen) == {3}
+def test_history_is_as_long_as_asked(point_mass: Family, point_mass_truth: Any) -> None:
+    planning_return(task(point_mass), point_mass_truth, history=3)
+    assert set(point_mass_truth.seen) == {3}
 
 
 def test_the_ceiling_is_computed_once(point_mass: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,8 +72,8 @@ def test_the_key_of_a_task_names_all_that_matters(point_mass: Family) -> None:
     assert task(point_mass).key == base.key
 
 
-def test_compare_scores_every_model_between_floor_and_ceiling(point_mass: Family) -> None:
-    scores = compare(task(point_mass), {"oracle": Oracle(point_mass)}, split="interpolation", seed=2, progress=False)
+def test_compare_scores_every_model_between_floor_and_ceiling(point_mass: Family, point_mass_truth: Any) -> None:
+    scores = compare(task(point_mass), {"oracle": point_mass_truth}, split="interpolation", seed=2, progress=False)
     assert [(s.method, s.seed, s.history) for s in scores] == [("oracle", 2, 16), ("random", 0, 0), ("simulator", 0, 0)]
     assert all(len(s.per_system) == 3 for s in scores)
     assert len({s.planner for s in scores}) == 1
