@@ -59,9 +59,9 @@ class CEM(AbstractPlanner):
         self.keep = keep
         self.std = std
         self.min_std = min_std
+        self.correlation = correlation
         self.momentum = momentum
         self.execute = execute
-        self._factor = ar1_factor(horizon, correlation)
 
     @torch.no_grad()
     def plan(
@@ -69,7 +69,7 @@ class CEM(AbstractPlanner):
     ) -> Plan:
         B, H, N = len(generators), self.horizon, self.candidates
         checks.fits(warm, B, H, action_dim)
-        noise = correlated(self._factor, generators, self.iterations * N, action_dim)
+        noise = correlated(ar1_factor(H, self.correlation), generators, self.iterations * N, action_dim)
         mean, elite = start(warm, B, H, action_dim, noise.device)
         std = torch.full_like(mean, self.std)
         for e in noise.split(N, dim=2):

@@ -59,9 +59,9 @@ class ICEM(AbstractPlanner):
         self.keep = keep
         self.std = std
         self.min_std = min_std
+        self.beta = beta
         self.momentum = momentum
         self.execute = execute
-        self._factor = coloured_factor(horizon, beta)
 
     @torch.no_grad()
     def plan(
@@ -69,7 +69,7 @@ class ICEM(AbstractPlanner):
     ) -> Plan:
         B, H = len(generators), self.horizon
         checks.fits(warm, B, H, action_dim)
-        noise = correlated(self._factor, generators, sum(self.population), action_dim)
+        noise = correlated(coloured_factor(H, self.beta), generators, sum(self.population), action_dim)
         mean, elite = start(warm, B, H, action_dim, noise.device)
         std = torch.full_like(mean, self.std)
         for i, e in enumerate(noise.split(self.population, dim=2), start=1):

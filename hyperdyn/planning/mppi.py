@@ -54,10 +54,10 @@ class MPPI(AbstractPlanner):
         self.iterations = iterations
         self.temperature = temperature
         self.std = std
+        self.correlation = correlation
         self.elites = elites
         self.keep = keep
         self.execute = execute
-        self._factor = ar1_factor(horizon, correlation)
 
     @torch.no_grad()
     def plan(
@@ -65,7 +65,7 @@ class MPPI(AbstractPlanner):
     ) -> Plan:
         B, H, N = len(generators), self.horizon, self.candidates
         checks.fits(warm, B, H, action_dim)
-        noise = correlated(self._factor, generators, self.iterations * N, action_dim)
+        noise = correlated(ar1_factor(H, self.correlation), generators, self.iterations * N, action_dim)
         mean, elite = start(warm, B, H, action_dim, noise.device)
         for e in noise.split(N, dim=2):
             candidates = torch.add(mean, e, alpha=self.std).clamp_(-1, 1)  # [B,H,N,A]

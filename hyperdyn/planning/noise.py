@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 
+@lru_cache(maxsize=16)
 def ar1_factor(horizon: int, coefficient: float) -> Tensor:
     """R [H,H] of the stationary AR(1) process x_t = c x_{t-1} + sqrt(1 - c^2) w_t: covariance c^|t-s|, 0 <= c < 1."""
     t = torch.arange(horizon, dtype=torch.float64)
@@ -22,6 +24,7 @@ def ar1_factor(horizon: int, coefficient: float) -> Tensor:
     return factor.float()
 
 
+@lru_cache(maxsize=16)
 def coloured_factor(horizon: int, beta: float) -> Tensor:
     """R [H,H] of noise whose power falls as frequency^-beta (0 white, 1 pink, 2 brown), with period H.
 

@@ -45,7 +45,7 @@ class RandomShooting(AbstractPlanner):
         self.candidates = candidates
         self.elites = elites
         self.keep = keep
-        self._factor = ar1_factor(horizon, correlation)
+        self.correlation = correlation
 
     @torch.no_grad()
     def plan(
@@ -53,7 +53,7 @@ class RandomShooting(AbstractPlanner):
     ) -> Plan:
         B, H = len(generators), self.horizon
         checks.fits(warm, B, H, action_dim)
-        candidates = correlated(self._factor, generators, self.candidates, action_dim)  # [B,H,N,A]
+        candidates = correlated(ar1_factor(H, self.correlation), generators, self.candidates, action_dim)  # [B,H,N,A]
         candidates.mul_(math.sqrt(0.5)).erf_()
         mean, elite = start(warm, B, H, action_dim, candidates.device)
         inject(candidates, elite, self.keep)
