@@ -1,0 +1,77 @@
+"""Environments stepped one by one are the same simulator as a batched one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import gymnasium
+import numpy as np
+import pytest
+
+from hyperdyn.envs import load, pendulum
+from hyperdyn.envs.spec import Family
+from hyperdyn.envs.stepping import SteppingSimulator
+from hyperdyn.errors import EnvError
+
+
+class OpenPendulum(pendulum.Pendulum):
+    """The pendulum, telling what it shows of a state."""
+
+    observe = staticmethod(pendulum._observe)
+
+
+class ClosedPendulum(pendulum.Pendulum):
+    """The pendulum, with a state that cannot be set."""
+
+    set_state = property()  # type: ignore[assignment]
+
+
+def family_of(cls: type) -> Family:
+    env_id = f"test/{cls.__name__}-v0"
+    gymnasium.register(env_id, entry_point=cls, max_episode_steps=200)
+    return replace(load("pendulum"), env_id=env_id, simulator=SteppingSimulator)
+
+
+@pytest.fixture(autouse=True)
+def clean_registry() -> Iterator[None]:
+    before = dict(gymnasium.registry)
+    yield
+    gymnasium.registry.clear()
+    gymnasium.registry.update(before)
+
+
+def test_it_equals_the_batched_simulator() -> None:
+    stepped, batched = family_of(OpenPendulum), load("pendulum")
+    factors = batched.draw("extrapolation", 3, 0)
+    one, other = stepped.simulate(factors), batched.simulate(factors)
+    np.testing.assert_array_equal(one.reset([4, 5, 6]), other.reset([4, 5, 6]))
+    rng = np.random.default_rng(0)
+    state, action = rng.normal(size=(3, 4, 2)), rng.uniform(-1, 1, (3, 4, 7, 1))
+    after = one.rollout(state, action)
+    np.testing.assert_allclose(after, other.rollout(state, action), rtol=1e-12)
+    np.testing.assert_array_equal(one.observe(after), other.observe(after))
+
+
+def test_a_rollout_leaves_its_arguments_alone() -> None:
+    simulator = family_of(OpenPendulum).simulate(load("pendulum").nominal[None])
+    state = np.ones((1, 2, 2))
+    simulator.rollout(state, np.ones((1, 2, 3, 1)))
+    assert (state == 1).all()
+
+
+def test_an_environment_that_shows_something_else_is_refused() -> None:
+    simulator = family_of(pendulum.Pendulum).simulate(load("pendulum").nominal[None])
+    with pytest.raises(EnvError, match="static method `observe"):
+        simulator.reset([0])
+
+
+def test_a_state_that_cannot_be_set_is_refused() -> None:
+    with pytest.raises(EnvError, match="no 'set_state'"):
+        family_of(ClosedPendulum).simulate(load("pendulum").nominal[None])
+
+
+def test_without_an_inverse_observations_give_no_state() -> None:
+    simulator = family_of(OpenPendulum).simulate(load("pendulum").nominal[None])
+    with pytest.raises(EnvError, match="state_of"):
+        simulator.state_of(np.zeros((1, 3)))
