@@ -1,0 +1,123 @@
+"""A collection that is stopped, by whatever, loses nothing, and goes on."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hyperdyn.behaviour.ornstein_uhlenbeck import OrnsteinUhlenbeck
+from hyperdyn.collect import collect
+from hyperdyn.envs import load
+from hyperdyn.shards import ShardStore
+
+PROGRAM = """
+import sys
+from hyperdyn.behaviour.ornstein_uhlenbeck import OrnsteinUhlenbeck
+from hyperdyn.collect import collect
+from hyperdyn.envs import load
+
+if __name__ == "__main__":
+    collect(
+        load("cheetah_mix"), sys.argv[1], split="train", systems=60, episodes=2, steps=60,
+        behaviour=OrnsteinUhlenbeck(), workers=int(sys.argv[2]),
+    )
+"""
+
+
+def finish(root: Path) -> dict[str, str]:
+    """The same collection in this process: file to digest."""
+    behaviour = OrnsteinUhlenbeck()
+    store = collect(
+        load("cheetah_mix"),
+        root,
+        split="train",
+        systems=60,
+        episodes=2,
+        steps=60,
+        behaviour=behaviour,
+        progress=False,
+    )
+    assert store.verify() == []
+    return {i.file: i.sha256 for i in store.infos()}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return finish(tmp_path_factory.mktemp("uninterrupted"))
+
+
+@pytest.fixture
+def started(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
+    """The collection in a process group of its own, some shards done."""
+    script = tmp_path / "program.py"
+    script.write_text(PROGRAM)
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path / "data"), str(request.param)],
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while len(list((tmp_path / "data").glob("train/*.safetensors"))) < 3 and time.monotonic() < deadline:
+        time.sleep(0.002)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def group_ends(process: subprocess.Popen[str]) -> bool:
+    """Whether every process of the group is gone soon."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.parametrize("started", [0, 2], indirect=True)
+def test_ctrl_c_leaves_whole_shards_and_nothing_else(
+    tmp_path: Path, started: subprocess.Popen[str], uninterrupted: dict[str, str]
+) -> None:
+    os.killpg(started.pid, signal.SIGINT)  # as a terminal does
+    _, said = started.communicate(timeout=20)
+    assert started.returncode != 0
+    assert said.count("Traceback") == 1  # that of the one process that was asked to stop
+    assert said.rstrip().endswith("KeyboardInterrupt")
+    assert group_ends(started)
+    store = ShardStore.open(tmp_path / "data")
+    assert 0 < len(store) < 60
+    assert store.verify() == []
+    assert [p for p in (tmp_path / "data").rglob("*") if ".partial-" in p.name] == []
+    assert finish(tmp_path / "data") == uninterrupted
+
+
+@pytest.mark.parametrize("started", [1], indirect=True)
+def test_a_killed_collection_goes_on_and_its_workers_do_not(
+    tmp_path: Path, started: subprocess.Popen[str], uninterrupted: dict[str, str]
+) -> None:
+    started.kill()  # the parent alone
+    started.wait()
+    assert group_ends(started)
+    assert 0 < len(ShardStore.open(tmp_path / "data")) < 60
+    assert finish(tmp_path / "data") == uninterrupted
+
+
+@pytest.mark.parametrize("started", [0], indirect=True)
+def test_two_collectors_on_one_folder(
+    tmp_path: Path, started: subprocess.Popen[str], uninterrupted: dict[str, str]
+) -> None:
+    assert started.poll() is None  # both are at work
+    assert finish(tmp_path / "data") == uninterrupted
+    _, said = started.communicate(timeout=60)
+    assert started.returncode == 0, said
+    store = ShardStore.open(tmp_path / "data")
+    assert {i.file: i.sha256 for i in store.infos()} == uninterrupted
+    assert store.verify() == []

@@ -1,0 +1,49 @@
+"""Jobs in worker processes. Jobs are functions of modules that a new interpreter can import."""
+
+import operator
+import os
+from functools import partial
+
+import pytest
+import torch
+
+from hyperdyn.behaviour.ranges import check_range
+from hyperdyn.errors import ConfigError, HyperdynError
+from hyperdyn.workers import run_jobs
+
+
+def test_every_item_is_done_once() -> None:
+    results = list(run_jobs(partial(operator.add, 10), range(5), workers=2))
+    assert sorted(results) == [10, 11, 12, 13, 14]
+    assert list(run_jobs(partial(operator.add, 10), [], workers=2)) == []
+
+
+def test_without_workers_the_order_is_that_of_the_items_and_torch_is_left_as_it_was() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert list(run_jobs(lambda _: torch.get_num_threads(), range(3), workers=0)) == [1, 1, 1]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_worker_uses_one_thread() -> None:
+    # eval(item): torch's own count, and what the libraries under NumPy and MuJoCo go by
+    items = ["__import__('torch').get_num_threads()", "int(__import__('os').environ['OPENBLAS_NUM_THREADS'])"]
+    assert list(run_jobs(eval, items, workers=1)) == [1, 1]
+
+
+def test_a_user_error_in_a_worker_is_the_same_error_here() -> None:
+    with pytest.raises(ConfigError, match=r"'hold' of a behaviour is not an interval\n  got:      \[2, 1\]"):
+        list(run_jobs(partial(check_range, "hold"), [[1, 2], [2, 1]], workers=1))
+
+
+def test_any_other_error_in_a_worker_brings_its_traceback() -> None:
+    with pytest.raises(RuntimeError, match=r"(?s)Traceback.*ZeroDivisionError"):
+        list(run_jobs(partial(operator.truediv, 1), [1, 0], workers=1))
+
+
+def test_a_worker_that_dies_is_noticed() -> None:
+    with pytest.raises(HyperdynError, match=r"(?s)a worker process died.*exit code 3.*fewer workers"):
+        list(run_jobs(os._exit, [3, 3, 3], workers=1))
