@@ -21,22 +21,24 @@ CACHED_STEPS = 1 << 24
 """Steps whose order within the epoch is remembered (16 bytes each); the order of more is worked out anew at need."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Which block, and what it is told to be."""
+
+    system: int  # position among the systems
+    k: int  # which of that system's blocks
+    history: int  # K, transitions of its context
+    where: float = 0.0  # in [0, 1): where the context comes from
+    style: float = 0.0  # in [0, 1): which style it has
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """Where the rows of one context and of its queries lie."""
 
     episodes: Episodes
     context: Codes  # [at most K] transitions
     query: Codes  # [N] first steps of windows
-
-
-@dataclass(frozen=True)
-class Draw:
-    """What one block is told to be: K transitions of history, and two uniform numbers for its other choices."""
-
-    history: int
-    where: float = 0.0
-    style: float = 0.0
 
 
 class AbstractBlocks(ABC, Generic[Plan]):
@@ -60,27 +62,28 @@ class AbstractBlocks(ABC, Generic[Plan]):
         """[systems] how many blocks each system has in this epoch."""
 
     @abstractmethod
-    def block(self, system: int, k: int, draw: Draw) -> Block:
-        """Block k of the system at this position."""
+    def block(self, draw: Draw) -> Block:
+        """The block that was drawn."""
 
     @abstractmethod
-    def _plan(self, episodes: Episodes) -> Plan:
-        """One system's order within the epoch."""
+    def _plan(self, system: int) -> Plan:
+        """The order within the epoch of the system at this position."""
 
     def plan(self, system: int) -> Plan:
-        """The plan of the system at this position, remembered while there is room."""
-        if system not in self._plans:
-            self._plans[system] = self._plan(self.systems[system])
-            self._cached += int(self.systems[system].length.sum())
+        """The same, remembered while there is room."""
+        plan = self._plans.get(system)
+        if plan is None:
+            plan = self._plans[system] = self._plan(system)
+            self._cached += self.systems[system].total
             while self._cached > CACHED_STEPS and len(self._plans) > 1:
                 old, _ = self._plans.popitem(last=False)
-                self._cached -= int(self.systems[old].length.sum())
-        return self._plans[system]
+                self._cached -= self.systems[old].total
+        return plan
 
-    def _rng(self, episodes: Episodes) -> np.random.Generator:
-        return np.random.default_rng([*self._seed, 1, episodes.system])
+    def _rng(self, system: int) -> np.random.Generator:
+        return np.random.default_rng([*self._seed, 1, self.systems[system].system])
 
-    def _repeated(self, episodes: Episodes, chosen: Codes) -> Codes:
-        """The chosen episodes, those of the newest round as many times as it weighs (if there is an older one)."""
-        weight = np.where(episodes.round[chosen] == self._newest, self._round_weight, 1) if self._newest else 1
-        return np.repeat(chosen, weight)
+    def _times(self, episodes: Episodes) -> Codes:
+        """[E] how many times the epoch shows each episode: those of the newest round `round_weight` times."""
+        newer = (episodes.round == self._newest) & (self._newest > 0)
+        return np.where(newer, self._round_weight, 1)

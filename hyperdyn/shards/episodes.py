@@ -38,6 +38,11 @@ class Episodes:
     def split(self) -> str:
         return self.infos[0].split
 
+    @property
+    def total(self) -> int:
+        """Steps of all episodes."""
+        return sum(sum(info.lengths) for info in self.infos)
+
     @classmethod
     def of(cls, infos: Sequence[ShardInfo]) -> Episodes:
         """All episodes of one system, given its shards."""
@@ -46,9 +51,9 @@ class Episodes:
         rounds = [np.full(len(i.lengths), i.round) for i in infos]
         return cls(tuple(infos), np.concatenate(first), np.concatenate(length), np.concatenate(rounds))
 
-    def steps(self, episodes: Codes, horizon: int = 1) -> Codes:
-        """Codes of all steps of these episodes that have `horizon` steps from there on, themselves included."""
-        return runs(self.first[episodes], np.maximum(self.length[episodes] - horizon + 1, 0))
+    def windows(self, horizon: int) -> Codes:
+        """[E] steps of each episode that have `horizon` steps from there on, themselves included."""
+        return np.maximum(self.length - horizon + 1, 0)
 
 
 def runs(first: Codes, count: Codes) -> Codes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hyperdyn.shards.blocks import AbstractBlocks, Block, Draw
-from hyperdyn.shards.episodes import Codes, Episodes, runs
+from hyperdyn.shards.episodes import Codes, runs
 
 
 @dataclass(frozen=True)
@@ -29,16 +29,18 @@ class RecentBlocks(AbstractBlocks[Tiling]):
     def counts(self) -> Codes:
         return np.array([len(self.plan(i).first) for i in range(len(self.systems))], np.int64)
 
-    def block(self, system: int, k: int, draw: Draw) -> Block:
-        tiling = self.plan(system)
-        first, begin = int(tiling.first[k]), int(tiling.begin[k])
-        context = first + np.arange(max(begin - draw.history, 0), begin)
-        return Block(self.systems[system], context, first + begin + np.arange(self.rows))
+    def block(self, draw: Draw) -> Block:
+        tiling = self.plan(draw.system)
+        first, begin = int(tiling.first[draw.k]), int(tiling.begin[draw.k])
+        context = np.arange(first + max(begin - draw.history, 0), first + begin)
+        query = np.arange(first + begin, first + begin + self.rows)
+        return Block(self.systems[draw.system], context, query)
 
-    def _plan(self, episodes: Episodes) -> Tiling:
-        chosen = self._repeated(episodes, np.arange(len(episodes.length)))
-        windows = np.maximum(episodes.length[chosen] - self.horizon + 1, 0)
+    def _plan(self, system: int) -> Tiling:
+        episodes = self.systems[system]
+        times = self._times(episodes)
+        first, windows = np.repeat(episodes.first, times), np.repeat(episodes.windows(self.horizon), times)
         count = windows // self.rows
-        offset = self._rng(episodes).integers(windows - count * self.rows + 1)
+        offset = self._rng(system).integers(windows - count * self.rows + 1)
         tile = runs(np.zeros_like(count), count)  # 0, 1, ... within each episode
-        return Tiling(np.repeat(episodes.first[chosen], count), np.repeat(offset, count) + tile * self.rows)
+        return Tiling(np.repeat(first, count), np.repeat(offset, count) + tile * self.rows)

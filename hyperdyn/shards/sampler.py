@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from hyperdyn.errors import ConfigError
 from hyperdyn.shards.blocks import Draw
 from hyperdyn.shards.episodes import Codes, runs
-
-
-@dataclass(frozen=True)
-class BlockId:
-    """Block k of the system at a position, and what it is told to be."""
-
-    system: int
-    k: int
-    draw: Draw
 
 
 class ElasticSampler:
@@ -66,8 +56,8 @@ class ElasticSampler:
     def finished(self) -> bool:
         return len(self._order[0]) - self.consumed < self.systems
 
-    def batch(self, rank: int = 0, world: int = 1) -> list[BlockId]:
-        """The next blocks of this rank.
+    def batch(self, rank: int = 0, world: int = 1) -> list[Draw]:
+        """This rank's part of the next batch.
 
         Raises:
             ConfigError: the ranks cannot share a batch evenly.
@@ -77,11 +67,14 @@ class ElasticSampler:
         rng = np.random.default_rng([self.seed, self.epoch, 2, self.consumed])
         B = self.systems
         size = rng.choice(self.history_sizes, size=1 if self.same_history_size else B)
-        history = np.broadcast_to(size, B)[mine].tolist()
-        where, style = rng.random((2, B))[:, mine].tolist()
-        system, k = (column[self.consumed : self.consumed + B][mine].tolist() for column in self._order)
+        history = np.broadcast_to(size, B)
+        where, style = rng.random((2, B))
+        system, k = (column[self.consumed : self.consumed + B] for column in self._order)
         self.consumed += B
-        return [BlockId(s, i, Draw(h, w, y)) for s, i, h, w, y in zip(system, k, history, where, style, strict=True)]
+        return [
+            Draw(*values)
+            for values in zip(*(c[mine].tolist() for c in (system, k, history, where, style)), strict=True)
+        ]
 
 
 def per_rank(systems: int, world: int) -> int:

@@ -10,10 +10,10 @@ from typing import Any
 from hyperdyn.errors import ConfigError, ShardError
 from hyperdyn.shards.blocks import AbstractBlocks
 from hyperdyn.shards.episodes import Episodes, by_system
-from hyperdyn.shards.format import ShardInfo, Trajectories
+from hyperdyn.shards.format import ShardInfo
 from hyperdyn.shards.sampler import ElasticSampler
 from hyperdyn.shards.store import ShardStore
-from hyperdyn.shards.windows import gather
+from hyperdyn.shards.windows import Rows, gather
 from hyperdyn.types import Batch
 
 MakeBlocks = Callable[[Sequence[Episodes], int], AbstractBlocks[Any]]
@@ -55,7 +55,10 @@ class WindowStream:
         self._blocks: AbstractBlocks[Any]
         self._arranged: tuple[int, int] | None = None  # epoch and shards that the blocks belong to
         self._shards = 0  # that this epoch began with
-        self._mapped: dict[str, Trajectories] = {}
+        self._mapped: dict[int, Rows] = {}  # by system
+        self._open = 0  # shards among them
+        self._known: list[ShardInfo] = []
+        self._systems: list[Episodes] = []
 
     def __len__(self) -> int:
         """Batches of the whole epoch, also while it is under way."""
@@ -68,9 +71,8 @@ class WindowStream:
             self.sampler.set_epoch(self.sampler.epoch + 1)
             self._arrange()
         while not self.sampler.finished:
-            ids = self.sampler.batch(self.rank, self.world)
-            blocks = [self._blocks.block(i.system, i.k, i.draw) for i in ids]
-            yield gather(blocks, self._blocks.horizon, self.load)
+            blocks = [self._blocks.block(draw) for draw in self.sampler.batch(self.rank, self.world)]
+            yield gather(blocks, self._blocks.horizon, self.rows)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the stream is: plain values, the same on every rank, valid on another number of ranks."""
@@ -97,13 +99,14 @@ class WindowStream:
             )
             self._shards = len(self.store.history(self.split))
 
-    def load(self, info: ShardInfo) -> Trajectories:
-        """The shard, mapped once."""
-        found = self._mapped.get(info.file)
+    def rows(self, episodes: Episodes) -> Rows:
+        """The rows of one system, mapped once."""
+        found = self._mapped.get(episodes.system)
         if found is None:
-            if len(self._mapped) >= MAPPED_SHARDS:
-                self._mapped.pop(next(iter(self._mapped)))
-            found = self._mapped[info.file] = self.store.load(info)
+            while self._mapped and self._open + len(episodes.infos) > MAPPED_SHARDS:
+                self._open -= len(self._mapped.pop(next(iter(self._mapped))).obs)
+            self._open += len(episodes.infos)
+            found = self._mapped[episodes.system] = Rows.of(episodes, self.store.load)
         return found
 
     def _infos(self) -> list[ShardInfo]:
@@ -125,7 +128,10 @@ class WindowStream:
                 expected=self._shards or "at least one",
                 fix=f"hyperdyn collect data_dir={self.store.root}",
             )
-        self._blocks = self._make_blocks(by_system(infos), self.sampler.epoch)
+        if infos != self._known:
+            self._known, self._systems = infos, by_system(infos)
+            self._mapped, self._open = {}, 0
+        self._blocks = self._make_blocks(self._systems, self.sampler.epoch)
         self.sampler.arrange(self._blocks.counts)
         if not len(self.sampler):
             raise ConfigError(

@@ -9,12 +9,12 @@ import numpy as np
 
 from hyperdyn.errors import ConfigError
 from hyperdyn.shards.blocks import AbstractBlocks, Block, Draw
-from hyperdyn.shards.episodes import Codes, Episodes
+from hyperdyn.shards.episodes import Codes, Episodes, runs
 
 STYLES = ("scattered", "segment", "mixed")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Half:
     """One half of a system's episodes in an epoch."""
 
@@ -46,35 +46,41 @@ class SupportBlocks(AbstractBlocks[tuple[Half, Half]]):
     ) -> None:
         super().__init__(systems, rows=rows, horizon=horizon, seed=seed, epoch=epoch, round_weight=round_weight)
         self._style = style
-        self._counts = np.array([self._block_counts(s) for s in systems], np.int64).reshape(-1, 2)
+        rng = np.random.default_rng([seed, epoch, 3])
+        self._halves = [deal(s, rng) for s in systems]
+        self._counts = np.array([self._block_counts(*pair) for pair in zip(systems, self._halves, strict=True)])
 
     @property
     def counts(self) -> Codes:
         return self._counts.sum(axis=1)
 
-    def block(self, system: int, k: int, draw: Draw) -> Block:
-        half = int(k >= self._counts[system, 0])
-        k -= half * int(self._counts[system, 0])
-        plan = self.plan(system)
-        query = plan[half].windows[k * self.rows : (k + 1) * self.rows]
+    def block(self, draw: Draw) -> Block:
+        one, other = self.plan(draw.system)
+        k, before = draw.k, int(self._counts[draw.system, 0])
+        if k >= before:
+            one, other, k = other, one, k - before
+        query = one.windows[k * self.rows : (k + 1) * self.rows]
         segment = self._style == "segment" or (self._style == "mixed" and draw.style < 0.5)
-        context = (consecutive if segment else scattered)(plan[1 - half], draw.history, draw.where)
-        return Block(self.systems[system], context, query)
+        context = (consecutive if segment else scattered)(other, draw.history, draw.where)
+        return Block(self.systems[draw.system], context, query)
 
-    def _plan(self, episodes: Episodes) -> tuple[Half, Half]:
-        rng = self._rng(episodes)
-        one, other = (self._half(episodes, chosen, rng) for chosen in deal(episodes, rng))
+    def _plan(self, system: int) -> tuple[Half, Half]:
+        rng = self._rng(system)
+        one, other = (self._half(self.systems[system], chosen, rng) for chosen in self._halves[system])
         return one, other
 
     def _half(self, episodes: Episodes, chosen: Codes, rng: np.random.Generator) -> Half:
-        windows = rng.permutation(episodes.steps(self._repeated(episodes, chosen), self.horizon))
-        steps = rng.permutation(episodes.steps(chosen))
-        return Half(windows, steps, episodes.first[chosen], episodes.length[chosen])
+        first, length = episodes.first[chosen], episodes.length[chosen]
+        steps = windows = rng.permutation(runs(first, length))
+        times = self._times(episodes)[chosen]
+        if self.horizon > 1 or times.max() > 1:
+            count = np.repeat(episodes.windows(self.horizon)[chosen], times)
+            windows = rng.permutation(runs(np.repeat(first, times), count))
+        return Half(windows, steps, first, length)
 
-    def _block_counts(self, episodes: Episodes) -> list[int]:
-        windows = np.maximum(episodes.length - self.horizon + 1, 0)
-        halves = deal(episodes, self._rng(episodes))
-        return [int(windows[self._repeated(episodes, half)].sum()) // self.rows for half in halves]
+    def _block_counts(self, episodes: Episodes, halves: tuple[Codes, Codes]) -> list[int]:
+        shown = episodes.windows(self.horizon) * self._times(episodes)
+        return [int(shown[half].sum()) // self.rows for half in halves]
 
 
 def deal(episodes: Episodes, rng: np.random.Generator) -> tuple[Codes, Codes]:
@@ -98,7 +104,9 @@ def scattered(half: Half, history: int, where: float) -> Codes:
     """Up to `history` transitions from anywhere in the half, none twice: a piece of its shuffled order."""
     steps = half.steps
     start = int(where * len(steps))
-    return np.concatenate([steps[start : start + history], steps[:start]])[:history]
+    piece = steps[start : start + history]
+    missing = history - len(piece)
+    return np.concatenate([piece, steps[: min(missing, start)]]) if missing else piece
 
 
 def consecutive(half: Half, history: int, where: float, room: int | None = None) -> Codes:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from hyperdyn.shards.blocks import Block
-from hyperdyn.shards.episodes import Codes, split_codes
+from hyperdyn.shards.episodes import Codes, Episodes, split_codes
 from hyperdyn.shards.format import ShardInfo, Trajectories
 from hyperdyn.types import Batch, Context, Transitions
 
@@ -17,7 +18,26 @@ Floats = NDArray[np.float32]
 Load = Callable[[ShardInfo], Trajectories]
 
 
-def gather(blocks: Sequence[Block], horizon: int, load: Load) -> Batch:
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """One system's shards as plain rows, where row e (L+1) + t of obs is step t of episode e."""
+
+    obs: tuple[Floats, ...]  # of each shard [E (L+1), S]
+    action: tuple[Floats, ...]  # of each shard [E L, A]
+    room: Codes  # of each shard L + 1
+
+    @classmethod
+    def of(cls, episodes: Episodes, load: Load) -> Rows:
+        data = [load(info) for info in episodes.infos]
+        obs = tuple(d.obs.reshape(-1, d.obs.shape[-1]) for d in data)
+        action = tuple(d.action.reshape(-1, d.action.shape[-1]) for d in data)
+        return cls(obs, action, np.array([info.steps + 1 for info in episodes.infos]))
+
+
+RowsOf = Callable[[Episodes], Rows]
+
+
+def gather(blocks: Sequence[Block], horizon: int, rows_of: RowsOf) -> Batch:
     """The batch of B blocks with N windows of T = horizon steps each.
 
     The context is as long as the longest of the blocks'; in the others, rows past the end are zero and masked.
@@ -30,15 +50,15 @@ def gather(blocks: Sequence[Block], horizon: int, load: Load) -> Batch:
     codes = np.zeros((len(blocks), N + K), np.int64)
     codes[:, :N] = [b.query for b in blocks]
     codes[:, N:][mask] = np.concatenate([b.context for b in blocks])
+    obs, action = _take([rows_of(b.episodes) for b in blocks], codes, N, T)
 
-    obs, action = _take(blocks, codes, N, T, load)
     query_obs = obs[:, : N * (T + 1)].unflatten(1, (N, T + 1))
     context_obs = obs[:, N * (T + 1) :].unflatten(1, (K, 2))
     context_action = action[:, N * T :]
     keep = torch.from_numpy(mask)
     if not mask.all():
-        context_obs[~keep] = 0.0
-        context_action[~keep] = 0.0
+        context_obs.masked_fill_(~keep[:, :, None, None], 0.0)
+        context_action.masked_fill_(~keep[:, :, None], 0.0)
     return Batch(
         context=Context(Transitions(context_obs[:, :, 0], context_action, context_obs[:, :, 1]), keep),
         query=Transitions(query_obs[:, :, :-1], action[:, : N * T].unflatten(1, (N, T)), query_obs[:, :, 1:]),
@@ -47,42 +67,31 @@ def gather(blocks: Sequence[Block], horizon: int, load: Load) -> Batch:
     )
 
 
-def _take(blocks: Sequence[Block], codes: Codes, N: int, T: int, load: Load) -> tuple[torch.Tensor, torch.Tensor]:
+def _take(systems: Sequence[Rows], codes: Codes, N: int, T: int) -> tuple[torch.Tensor, torch.Tensor]:
     """obs [B,N(T+1)+2K,S] and action [B,NT+K,A] from the codes [B,N+K] of N windows and K transitions each."""
     shard, episode, t = split_codes(codes)
-    room = np.ones((len(blocks), int(shard.max()) + 1), np.int64)
-    for b, block in enumerate(blocks):
-        room[b, : len(block.episodes.infos)] = [info.steps + 1 for info in block.episodes.infos[: room.shape[1]]]
-    row = episode * np.take_along_axis(room, shard, axis=1) + t  # [B,N+K] among the observations of the shard
+    row = t + episode * np.stack([s.room[i] for s, i in zip(systems, shard, strict=True)])  # [B,N+K]
+    obs = _copy([s.obs for s in systems], shard, row, N, (T + 1, 2))
+    return obs, _copy([s.action for s in systems], shard, row - episode, N, (T, 1))
 
-    data = [[load(info) for info in block.episodes.infos] for block in blocks]
-    taken = []
-    for parts, first, widths in (
-        ([[d.obs for d in each] for each in data], row, (T + 1, 2)),
-        ([[d.action for d in each] for each in data], row - episode, (T, 1)),
-    ):
-        at = _spread(first, N, widths, 1)
-        out = np.empty((*at.shape, parts[0][0].shape[-1]), np.float32)
-        whose = _spread(shard, N, widths, 0) if room.shape[1] > 1 else np.zeros_like(at)
-        for b, sources in enumerate(parts):
-            _take_rows(sources, whose[b], at[b], out[b])
-        taken.append(torch.from_numpy(out))
-    return taken[0], taken[1]
+
+def _copy(
+    sources: Sequence[tuple[Floats, ...]], shard: Codes, first: Codes, N: int, widths: tuple[int, int]
+) -> torch.Tensor:
+    """Runs of rows that begin at first [B,N+K]: of widths[0] rows for the first N, of widths[1] rows for the others."""
+    rows = _spread(first, N, widths, 1)
+    out = np.empty((*rows.shape, sources[0][0].shape[-1]), np.float32)
+    for b, parts in enumerate(sources):
+        if len(parts) == 1:
+            parts[0].take(rows[b], 0, out[b], "clip")  # any other mode copies through a buffer
+            continue
+        whose = _spread(shard[b : b + 1], N, widths, 0)[0]
+        for i in np.unique(shard[b]):
+            chosen = whose == i
+            out[b, chosen] = parts[i].take(rows[b, chosen], 0)
+    return torch.from_numpy(out)
 
 
 def _spread(first: Codes, N: int, widths: tuple[int, int], stride: int) -> Codes:
-    """Runs that begin at first [B,N+K]: of widths[0] rows for the first N, of widths[1] rows for the others."""
-    parts = first[:, :N], first[:, N:]
-    runs = [part[..., None] + stride * np.arange(width) for part, width in zip(parts, widths, strict=True)]
+    runs = [p[..., None] + stride * np.arange(w) for p, w in zip((first[:, :N], first[:, N:]), widths, strict=True)]
     return np.concatenate([run.reshape(len(first), -1) for run in runs], axis=1)
-
-
-def _take_rows(sources: Sequence[Floats], shard: Codes, rows: Codes, out: Floats) -> None:
-    """out[i] = row rows[i], counted over all episodes, of source shard[i]."""
-    if len(sources) == 1:
-        flat = sources[0].reshape(-1, sources[0].shape[-1])
-        flat.take(rows, axis=0, out=out, mode="clip")  # without "clip", numpy copies through a buffer
-        return
-    for i in np.unique(shard):
-        chosen = shard == i
-        out[chosen] = sources[i].reshape(-1, out.shape[-1]).take(rows[chosen], axis=0)
