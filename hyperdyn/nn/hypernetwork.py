@@ -21,7 +21,7 @@ class Hypernetwork(nn.Module):
     head:
         full: one linear map from the code [C] to theta [P].
         per_layer: for each layer an embedding of its own [rank], then a linear map to its weights.
-        low_rank: for each weight matrix two factors [in,rank] and [rank,out]; biases in full.
+        low_rank: for each weight matrix two factors [out,rank] and [rank,in]; biases in full.
 
     Raises:
         ConfigError: an unknown head or a rank below one.
@@ -82,18 +82,18 @@ class LowRankHead(AbstractHead):
         super().__init__()
         self.shapes = [(la.fan_in, la.fan_out) for la in spec.layers]
         self.rank = rank
-        left = [nn.Linear(code_dim, i * rank) for i, _ in self.shapes]
+        left = [nn.Linear(code_dim, o * rank) for _, o in self.shapes]
         for layer in left:
             nn.init.normal_(layer.bias)
         self.left = nn.ModuleList(left)
-        self.right = nn.ModuleList(nn.Linear(code_dim, rank * o, bias=False) for _, o in self.shapes)
+        self.right = nn.ModuleList(nn.Linear(code_dim, rank * i, bias=False) for i, _ in self.shapes)
         self.bias = nn.ModuleList(nn.Linear(code_dim, o, bias=False) for _, o in self.shapes)
 
     def forward(self, code: Tensor) -> Tensor:
         B, R = code.shape[0], self.rank
         parts = []
         for (i, o), left, right, bias in zip(self.shapes, self.left, self.right, self.bias, strict=True):
-            weight = left(code).view(B, i, R) @ right(code).view(B, R, o)  # [B,in,out]
+            weight = left(code).view(B, o, R) @ right(code).view(B, R, i)  # [B,out,in]
             parts += [weight.flatten(1) * R**-0.5, bias(code)]
         return torch.cat(parts, dim=-1)
 

@@ -48,7 +48,7 @@ def mlp(sizes: Sequence[int], activation: str = "silu") -> nn.Sequential:
 
 @dataclass(frozen=True)
 class LayerSlices:
-    """Where one layer lies in theta [P]: its weight [in,out], row by row, then its bias [out]."""
+    """Where one layer lies in theta [P]: its weight [out,in], row by row as in nn.Linear, then its bias [out]."""
 
     fan_in: int
     fan_out: int
@@ -131,7 +131,7 @@ class GeneratedMLP:
         B = theta.shape[0]
         # One split, and so one concatenation in the backward pass; a slice each would fill [B,P] with zeros each time.
         parts = theta.split(spec.chunks, dim=1)
-        self._weights = [p.view(B, la.fan_in, la.fan_out) for p, la in zip(parts[::2], spec.layers, strict=True)]
+        self._weights = [p.view(B, la.fan_out, la.fan_in).mT for p, la in zip(parts[::2], spec.layers, strict=True)]
         self._biases = [p.unsqueeze(1) for p in parts[1::2]]  # [B,1,out]
         self._activation = ACTIVATIONS[spec.activation]
 

@@ -42,7 +42,7 @@ def test_low_rank_head_changes_weights_by_matrices_of_its_rank():
     net = Hypernetwork(SPEC, C, "low_rank", rank=2).double()
     change = net.head(torch.randn(1, C).double())[0]
     for layer in SPEC.layers:
-        assert torch.linalg.matrix_rank(change[layer.weight].view(layer.fan_in, layer.fan_out)) == 2
+        assert torch.linalg.matrix_rank(change[layer.weight].view(layer.fan_out, layer.fan_in)) == 2
 
 
 def test_per_layer_head_changes_one_layer_by_one_part_of_itself():

@@ -14,8 +14,7 @@ def as_state_dict(spec: MLPSpec, theta: Tensor) -> dict[str, Tensor]:
     """theta [...,P] as the parameters of `mlp`, one entry for each."""
     parameters = {}
     for i, layer in enumerate(spec.layers):
-        weight = theta[..., layer.weight].unflatten(-1, (layer.fan_in, layer.fan_out))
-        parameters[f"{2 * i}.weight"] = weight.mT
+        parameters[f"{2 * i}.weight"] = theta[..., layer.weight].unflatten(-1, (layer.fan_out, layer.fan_in))
         parameters[f"{2 * i}.bias"] = theta[..., layer.bias]
     return parameters
 
