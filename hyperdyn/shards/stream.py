@@ -13,7 +13,7 @@ from hyperdyn.shards.episodes import Episodes, by_system
 from hyperdyn.shards.format import ShardInfo
 from hyperdyn.shards.sampler import ElasticSampler
 from hyperdyn.shards.store import ShardStore
-from hyperdyn.shards.windows import Rows, gather
+from hyperdyn.shards.windows import Rows, assemble
 from hyperdyn.types import Batch
 
 MakeBlocks = Callable[[Sequence[Episodes], int], AbstractBlocks[Any]]
@@ -72,7 +72,7 @@ class WindowStream:
             self._arrange()
         while not self.sampler.finished:
             blocks = [self._blocks.block(draw) for draw in self.sampler.batch(self.rank, self.world)]
-            yield gather(blocks, self._blocks.horizon, self.rows)
+            yield assemble(blocks, [self.rows(block.episodes) for block in blocks], self._blocks.horizon)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the stream is: plain values, the same on every rank, valid on another number of ranks."""

@@ -109,16 +109,12 @@ def scattered(half: Half, history: int, where: float) -> Codes:
     return np.concatenate([piece, steps[: min(missing, start)]]) if missing else piece
 
 
-def consecutive(half: Half, history: int, where: float, room: int | None = None) -> Codes:
-    """`history` transitions in a row; a whole episode where all are shorter.
-
-    room: transitions that must fit after the first, if more than `history`.
-    """
-    room = max(history, room or 0)
-    starts = np.maximum(half.length - room + 1, 0)
+def consecutive(half: Half, history: int, where: float) -> Codes:
+    """`history` transitions in a row, alike often any that there are; the longest episode where all are shorter."""
+    starts = np.maximum(half.length - history + 1, 0)
     if not starts.any():
         longest = int(half.length.argmax())
-        return half.first[longest] + np.arange(min(history, int(half.length[longest])))
+        return half.first[longest] + np.arange(half.length[longest])
     ends = np.cumsum(starts)
     chosen = int(where * ends[-1])
     episode = int(np.searchsorted(ends, chosen, side="right"))

@@ -34,10 +34,12 @@ class Rows:
         return cls(obs, action, np.array([info.steps + 1 for info in episodes.infos]))
 
 
-RowsOf = Callable[[Episodes], Rows]
+def gather(blocks: Sequence[Block], horizon: int, load: Load) -> Batch:
+    """The batch of blocks whose shards are not mapped yet; see `assemble`."""
+    return assemble(blocks, [Rows.of(block.episodes, load) for block in blocks], horizon)
 
 
-def gather(blocks: Sequence[Block], horizon: int, rows_of: RowsOf) -> Batch:
+def assemble(blocks: Sequence[Block], systems: Sequence[Rows], horizon: int) -> Batch:
     """The batch of B blocks with N windows of T = horizon steps each.
 
     The context is as long as the longest of the blocks'; in the others, rows past the end are zero and masked.
@@ -50,7 +52,7 @@ def gather(blocks: Sequence[Block], horizon: int, rows_of: RowsOf) -> Batch:
     codes = np.zeros((len(blocks), N + K), np.int64)
     codes[:, :N] = [b.query for b in blocks]
     codes[:, N:][mask] = np.concatenate([b.context for b in blocks])
-    obs, action = _take([rows_of(b.episodes) for b in blocks], codes, N, T)
+    obs, action = _take(systems, codes, N, T)
 
     query_obs = obs[:, : N * (T + 1)].unflatten(1, (N, T + 1))
     context_obs = obs[:, N * (T + 1) :].unflatten(1, (K, 2))
