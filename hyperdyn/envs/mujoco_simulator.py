@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
 
 import mujoco
 import numpy as np
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FULL = int(mujoco.mjtState.mjSTATE_FULLPHYSICS)  # what mujoco.rollout reads and writes: time, positions, velocities
 
 
+@final
 class MujocoSimulator(AbstractSimulator):
     """One compiled model per system.
 

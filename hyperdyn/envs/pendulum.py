@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import gymnasium
 import numpy as np
@@ -23,6 +23,7 @@ MAX_TORQUE = 2.0  # [N m] under action 1
 MAX_SPEED = 8.0  # [rad/s]
 
 
+@final
 class Pendulum(gymnasium.Env[Array, NDArray[np.float32]]):
     """Gymnasium's Pendulum-v1, its torque scaled to the action box [-1, 1].
 
@@ -76,6 +77,7 @@ class Pendulum(gymnasium.Env[Array, NDArray[np.float32]]):
         return np.where(near[..., None], (204, 77, 77), (255, 255, 255)).astype(np.uint8)
 
 
+@final
 class PendulumSimulator(AbstractSimulator):
     """B pendulums in NumPy. A state [2] is theta [rad] and w [rad/s]."""
 

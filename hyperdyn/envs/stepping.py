@@ -32,7 +32,7 @@ class SteppingSimulator(AbstractSimulator):
     def __init__(self, family: Family, factors: Array) -> None:
         self.batch = len(factors)
         self.envs: list[Any] = [family.make(row).unwrapped for row in factors]
-        self._type = type(self.envs[0]) if self.envs else object
+        self._type: Any = type(self.envs[0]) if self.envs else object
         for name in ("state", "set_state") if self.envs else ():
             if not hasattr(self.envs[0], name):
                 raise EnvError(

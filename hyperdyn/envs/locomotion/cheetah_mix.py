@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, final
 
 import mujoco
 import numpy as np
@@ -18,6 +18,7 @@ DT = 0.05  # [s]
 POSITIONS, VELOCITIES = 9, 9
 
 
+@final
 class CheetahMix(AbstractMujocoEnv):
     """HalfCheetah-v5 with another gravity, mass, damping, friction and motors.
 
@@ -66,7 +67,7 @@ class CheetahMix(AbstractMujocoEnv):
         model.dof_damping *= factors["damping"]
         model.geom_friction[:, 0] = factors["friction"]
         model.actuator_gear[:, 0] *= [factors[f"gain_{motor}"] for motor in cheetah.MOTORS]
-        mujoco.mj_setConst(model, mujoco.MjData(model))  # the solver scales constraints by the masses
+        mujoco.mj_setConst(model, _scratch(visual))  # the solver scales constraints by the masses
         return model
 
     @staticmethod
@@ -100,3 +101,8 @@ def objective(obs: Any, action: Any, next_obs: Any) -> Any:
 @cache
 def _nominal(visual: bool) -> mujoco.MjModel:
     return cheetah.compiled(cheetah.spec(visual))
+
+
+@cache
+def _scratch(visual: bool) -> mujoco.MjData:
+    return mujoco.MjData(_nominal(visual))

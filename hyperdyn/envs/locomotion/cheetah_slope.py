@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, final
 
 import mujoco
 import numpy as np
@@ -21,6 +21,7 @@ BASE = 0.1  # [m] thickness of the slab below
 FOOT, RAMP = 249, 90  # the column where the ramp starts (x = -0.1 m) and the columns that it takes (18 m)
 
 
+@final
 class CheetahSlope(AbstractMujocoEnv):
     """The half-cheetah of HyperDynamics' released code: flat ground, one ramp of 18 m, flat ground again.
 
