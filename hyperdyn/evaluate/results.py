@@ -100,7 +100,7 @@ class Results:
         """Write the file in one step: a reader sees the old one or the new one."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"format": FORMAT, **_plain(asdict(self))}, indent=1, allow_nan=False)
+        text = _one_record_a_line({"format": FORMAT, **_plain(asdict(self))})
         temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         temporary.write_text(text + "\n", encoding="utf-8")
         temporary.replace(path)
@@ -133,6 +133,17 @@ def _newest(records: Iterable[Any]) -> tuple[Any, ...]:
         identity = ("split", "history", "seed", "context", "steps", "planner")
         latest[(r.method, *(getattr(r, name, None) for name in identity))] = r
     return tuple(latest.values())
+
+
+def _one_record_a_line(content: dict[str, Any]) -> str:
+    """JSON that is small and that a person can look at, and compare line by line."""
+    parts = []
+    for key, value in content.items():
+        text = json.dumps(value, allow_nan=False)
+        if isinstance(value, list):
+            text = "[\n" + ",\n".join(json.dumps(r, allow_nan=False) for r in value) + "\n]"
+        parts.append(f"{json.dumps(key)}: {text}")
+    return "{" + ",\n".join(parts) + "}"
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,184 @@
+"""The tables of a report, as text: the terminal and the HTML page show the same ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hyperdyn.evaluate import summary
+from hyperdyn.evaluate.results import CEILING, FLOOR, PredictionScore, Results
+from hyperdyn.evaluate.summary import SPLIT_LABELS, Summary
+
+MISSING = "-"
+USUAL_HISTORY = 16
+
+
+@dataclass(frozen=True)
+class Table:
+    """columns: names, that of the row labels first. best: for each row the columns that hold the best of their kind."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+    best: tuple[tuple[int, ...], ...] = ()
+
+
+def tables(results: Results, entries: Sequence[str] = ()) -> list[Table]:
+    """Every table that the results have data for; entries name those of an observation."""
+    found = []
+    if results.planning:
+        found += [planning_table(results), *_differences(results)]
+    if results.prediction:
+        found += [horizon_table(results), adaptation_table(results)]
+    if results.methods:
+        found.append(cost_table(results))
+    if results.prediction:
+        found.append(units_table(results, entries))
+    return found
+
+
+def usual_history(results: Results) -> int:
+    """The K that tables with one K show."""
+    known = summary.histories_of(results.prediction)
+    return USUAL_HISTORY if USUAL_HISTORY in known else max(known)
+
+
+def horizons(results: Results) -> list[int]:
+    """The steps ahead that tables show: the first and the last."""
+    return sorted({1, max(len(r.per_system[0]) for r in results.prediction)})
+
+
+def planning_table(results: Results) -> Table:
+    """Return of every method, floor and ceiling, on each split."""
+    splits, methods = summary.splits_of(results.planning), summary.methods_of(results.planning)
+    cells = [[summary.planning(results, m, s) for s in splits] for m in methods]
+    rows = []
+    for method, row in zip(methods, cells, strict=True):
+        texts = []
+        for split, found in zip(splits, row, strict=True):
+            share = None if method == CEILING else summary.share_of_ceiling(results, method, split)
+            texts.append(_interval(found, ".0f") + ("" if share is None else f"  {100 * share:.0f} %"))
+        rows.append((method, *texts))
+    contenders = [i for i, m in enumerate(methods) if m not in (FLOOR, CEILING)]
+    steps = max(r.steps for r in results.planning)
+    planner = " · ".join(sorted({r.planner for r in results.planning}))
+    note = f"interquartile mean over {steps} steps [95 % interval], share of the simulator's return; {planner}"
+    columns = ("return", *(SPLIT_LABELS.get(s, s) for s in splits))
+    return Table("Planning", columns, tuple(rows), note, _best(cells, contenders, largest=True))
+
+
+def _differences(results: Results) -> list[Table]:
+    methods = [m for m in summary.methods_of(results.planning) if m not in (FLOOR, CEILING)]
+    splits = summary.splits_of(results.planning)
+    if len(methods) < 2:
+        return []
+    reference = "fixed" if "fixed" in methods else methods[0]
+    rows = [
+        (
+            f"{m} minus {reference}",
+            *(_interval(summary.return_difference(results, m, reference, s), "+.0f") for s in splits),
+        )
+        for m in methods
+        if m != reference
+    ]
+    columns = ("difference in return", *(SPLIT_LABELS.get(s, s) for s in splits))
+    note = "paired: same systems, initial states and planner [95 % interval]; an interval without 0 is evidence"
+    return [Table("Planning, pair by pair", columns, tuple(rows), note)]
+
+
+def horizon_table(results: Results) -> Table:
+    """NRMSE one and many steps ahead on each split, with the usual K."""
+    history = usual_history(results)
+    splits, methods = summary.splits_of(results.prediction), summary.methods_of(results.prediction)
+    keys = [(s, h) for s in splits for h in horizons(results)]
+    cells = [[summary.prediction(results, m, s, history, h) for s, h in keys] for m in methods]
+    rows = tuple((m, *(_interval(c, ".3f") for c in row)) for m, row in zip(methods, cells, strict=True))
+    columns = ("NRMSE", *(f"{SPLIT_LABELS.get(s, s)}: {_steps(h)}" for s, h in keys))
+    note = f"K = {history} transitions of history [95 % interval]; 1 is the error of predicting the mean change"
+    return Table("Prediction", columns, rows, note, _best(cells, range(len(methods)), largest=False))
+
+
+def adaptation_table(results: Results) -> Table:
+    """NRMSE one step ahead against K on the split that shows adaptation best: unseen and in range."""
+    histories, methods = summary.histories_of(results.prediction), summary.methods_of(results.prediction)
+    splits = summary.splits_of(results.prediction)
+    split = "interpolation" if "interpolation" in splits else splits[0]
+    cells = [[summary.prediction(results, m, split, k, 1) for k in histories] for m in methods]
+    usual = histories.index(usual_history(results))
+    rows = tuple(
+        (m, *(_interval(c, ".3f") for c in row), _ratio(row[usual], row[0]))
+        for m, row in zip(methods, cells, strict=True)
+    )
+    columns = ("NRMSE, 1 step", *(f"K = {k}" for k in histories), f"K = {histories[usual]} / K = {histories[0]}")
+    best = _best(cells, range(len(methods)), largest=False)
+    return Table(f"Adaptation ({SPLIT_LABELS.get(split, split)})", columns, rows, "[95 % interval]", best)
+
+
+def cost_table(results: Results) -> Table:
+    """What each method executes, stores and takes."""
+    rows = tuple(
+        (
+            f.method,
+            "-".join(map(str, f.executed)) or MISSING,
+            MISSING if f.parameters is None else f"{f.parameters:,}",
+            MISSING if f.training_seconds is None else f"{f.training_seconds / 60:.1f} min",
+            MISSING if f.decision_seconds is None else f"{1000 * f.decision_seconds:.0f} ms",
+            f.note,
+        )
+        for f in results.methods
+    )
+    return Table("Cost", ("method", "executed network", "stored numbers", "training", "a decision", "note"), rows)
+
+
+def units_table(results: Results, entries: Sequence[str] = ()) -> Table:
+    """RMSE of each entry of an observation in its own unit, unseen systems in range, with the usual K."""
+    history, steps = usual_history(results), horizons(results)
+    splits, methods = summary.splits_of(results.prediction), summary.methods_of(results.prediction)
+    split = "interpolation" if "interpolation" in splits else splits[0]
+    columns, cells = ["RMSE"], []
+    for method in methods:
+        runs = [r for r in results.prediction if (r.method, r.split, r.history) == (method, split, history)]
+        for h in steps:
+            columns.append(f"{method}: {_steps(h)}")
+            cells.append(_pooled(runs, h))
+    size = max((len(c) for c in cells), default=0)
+    names = [entries[i] if i < len(entries) else f"entry {i}" for i in range(size)]
+    rows = tuple((n, *(f"{c[i]:.3g}" if i < len(c) else MISSING for c in cells)) for i, n in enumerate(names))
+    note = f"{SPLIT_LABELS.get(split, split)}, K = {history}, physical units"
+    return Table("Prediction in physical units", tuple(columns), rows, note)
+
+
+def _pooled(runs: Sequence[PredictionScore], step: int) -> list[float]:
+    """RMSE of each entry over training runs."""
+    rows = [r.rmse[step - 1] for r in runs if len(r.rmse) >= step]
+    return np.sqrt(np.mean(np.square(rows), axis=0)).tolist() if rows else []
+
+
+def _interval(found: Summary | None, spec: str) -> str:
+    if found is None:
+        return MISSING
+    i = found.interval
+    return f"{i.value:{spec}} [{i.low:{spec}}, {i.high:{spec}}]"
+
+
+def _ratio(own: Summary | None, reference: Summary | None) -> str:
+    if own is None or reference is None or not reference.interval.value:
+        return MISSING
+    return f"{own.interval.value / reference.interval.value:.2f}"
+
+
+def _steps(h: int) -> str:
+    return "1 step" if h == 1 else f"{h} steps"
+
+
+def _best(cells: Sequence[Sequence[Summary | None]], rows: Sequence[int], largest: bool) -> tuple[tuple[int, ...], ...]:
+    """For each row the columns, labels included, in which it is the best of `rows`; none if there is one row."""
+    marked: list[list[int]] = [[] for _ in cells]
+    for column in range(len(cells[0]) if cells and len(rows) > 1 else 0):
+        values = {i: c.interval.value for i in rows if (c := cells[i][column]) is not None}
+        if values:
+            marked[(max if largest else min)(values, key=values.__getitem__)].append(column + 1)
+    return tuple(map(tuple, marked))
