@@ -20,6 +20,8 @@ from omegaconf.errors import OmegaConfBaseException
 from hyperdyn.diagnose import explain
 
 CONF = "hyperdyn.conf"
+SETTLED = ("method", "name", "run_dir")
+"""Keys that may refer to what only Hydra knows: a group's choice, the folder of a job."""
 
 
 def compose(name: str, overrides: Sequence[str] = ()) -> DictConfig:
@@ -96,7 +98,7 @@ def settle(full: DictConfig) -> DictConfig:
     outer = state.cfg
     state.set_config(full)
     try:
-        settled = {key: full[key] for key in ("name", "run_dir") if key in full}
+        settled = {key: full[key] for key in SETTLED if key in full}
     finally:
         state.cfg = outer
     with open_dict(full):

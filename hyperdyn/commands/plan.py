@@ -1,0 +1,44 @@
+"""`hyperdyn plan`: the return of acting through trained runs' experts."""
+
+from __future__ import annotations
+
+from omegaconf import DictConfig
+
+from hyperdyn import build
+from hyperdyn.commands.runs import Run, together, trained
+from hyperdyn.evaluate import planning
+from hyperdyn.evaluate.manifest import EvaluationManifest
+from hyperdyn.evaluate.planning import Task
+from hyperdyn.evaluate.results import PlanningScore, Results
+from hyperdyn.planning.base import AbstractPlanner
+from hyperdyn.progress import Meter
+from hyperdyn.report.console import print_results
+
+
+def run(cfg: DictConfig) -> None:
+    """Plan with each run on the same systems, add to its results.json, and print one table for all."""
+    planner = build.construct(cfg.planner)
+    kept = []
+    for trained_run in trained(cfg.runs, cfg.checkpoint, cfg.trust):
+        kept.append(_plan(trained_run, cfg, planner))
+        trained_run.keep(kept[-1])
+    print_results(together(kept))
+
+
+def _plan(run: Run, cfg: DictConfig, planner: AbstractPlanner) -> Results:
+    family = build.family(run.cfg.env)
+    manifest = EvaluationManifest.of(family)
+    scores: list[PlanningScore] = []
+    seconds = None
+    for split in cfg.splits:
+        factors, starts = manifest.systems(split, cfg.systems)
+        task = Task(family, factors, starts, planner, cfg.steps)
+        with Meter(f"plan with {run.cfg.method}, {split}", task.parts, "decisions") as bar:
+            episodes = planning.planning_return(task, run.model, history=cfg.history, on_step=bar.advance)
+        seconds = planning.seconds_per_decision(episodes)
+        returns = tuple(float(r) for r in planning.total_returns(episodes))
+        how = planning.describe(planner)
+        scores.append(PlanningScore(run.cfg.method, split, cfg.history, run.cfg.seed, cfg.steps, how, returns))
+        if cfg.bounds:
+            scores += planning.compare(task, {}, split=split, cache=cfg.cache)
+    return Results(family.name, planning=tuple(scores), methods=(run.facts(decision_seconds=seconds),))
