@@ -1,7 +1,8 @@
 """The list of what a collection holds, safe against crashes and against several writers.
 
-`manifest.json` is the whole list, replaced in one step. Records since then are lines of `manifest.journal`, so that one
-more shard costs one line and not the rewriting of thousands. A record may stand in both.
+`manifest.json` is the whole list, replaced in one step. Records since then are lines of a journal, so that one more
+shard costs one line and not the rewriting of thousands. Each list has a journal of its own, `manifest.N.journal`, which
+only grows, and which goes only after the next list has taken its records over.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from hyperdyn.shards.files import write_whole
 from hyperdyn.shards.format import FORMAT_VERSION, Header, ShardId, ShardInfo
 
 MANIFEST = "manifest.json"
-JOURNAL = "manifest.journal"
+JOURNALS = "manifest.*.journal"
 LOCK = ".lock"
 COMPACT_AT = 256
 """Journal lines before the list is rewritten; as many as the list is long, so that n shards cost O(n) in all."""
@@ -26,8 +27,8 @@ COMPACT_AT = 256
 class Manifest:
     """Header and records of one folder, read anew on `refresh`. Only a holder of the lock may change it.
 
-    Reading needs no lock: the journal is read before the list, and a record leaves the journal only once it is in the
-    list. An unfinished last line is a crash or a writer at work; it is no record.
+    Reading needs no lock: a journal that was read while its list stood unchanged holds all later records. An unfinished
+    last line is a crash or a writer at work; it is no record.
     """
 
     def __init__(self, root: Path) -> None:
@@ -35,7 +36,8 @@ class Manifest:
         self.header: Header
         self.records: dict[ShardId, ShardInfo] = {}
         self._listed = 0
-        self._seen: tuple[int, ...] = ()
+        self._number = 0  # of the list
+        self._seen: tuple[int, ...] = ()  # which file the list was
         self._read_to = 0  # bytes of the journal
         self._lines = 0
 
@@ -45,7 +47,7 @@ class Manifest:
 
     @property
     def journal(self) -> Path:
-        return self.root / JOURNAL
+        return self.root / JOURNALS.replace("*", str(self._number))
 
     def refresh(self) -> None:
         """Take over what others wrote.
@@ -53,16 +55,14 @@ class Manifest:
         Raises:
             ShardError: no manifest, an unreadable one, or one of another format version.
         """
-        journal = self._journal_bytes()
-        stat = self._stat()
-        if (*stat, len(journal) < self._read_to) != (*self._seen, False):
-            self._read_list()
-            self._seen, self._read_to, self._lines = stat, 0, 0
-        whole = journal[: journal.rfind(b"\n") + 1]
-        for line in whole[self._read_to :].splitlines():
-            self._remember(ShardInfo.from_json(self._parsed(line, self.journal)))
-            self._lines += 1
-        self._read_to = len(whole)
+        while True:
+            stat = self._stat()
+            if stat != self._seen:
+                self._read_list()
+                self._seen = stat
+            self._read_journal()
+            if self._stat() == stat:
+                return
 
     def create(self, header: Header) -> None:
         """Write an empty manifest. The caller holds the lock."""
@@ -111,11 +111,18 @@ class Manifest:
             ) from None
         return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
-    def _journal_bytes(self) -> bytes:
+    def _read_journal(self) -> None:
         try:
-            return self.journal.read_bytes()
+            with open(self.journal, "rb") as file:
+                file.seek(self._read_to)
+                new = file.read()
         except FileNotFoundError:
-            return b""
+            return
+        whole = new[: new.rfind(b"\n") + 1]
+        for line in whole.splitlines():
+            self._remember(ShardInfo.from_json(self._parsed(line, self.journal)))
+            self._lines += 1
+        self._read_to += len(whole)
 
     def _read_list(self) -> None:
         values = self._parsed(self.path.read_bytes(), self.path)
@@ -129,19 +136,24 @@ class Manifest:
             )
         self.header = Header.from_json(values["header"])
         shards = [ShardInfo.from_json(v) for v in values["shards"]]
+        self._begin(values.get("number", 0), shards)
+
+    def _begin(self, number: int, shards: list[ShardInfo]) -> None:
         self.records = {info.id: info for info in shards}
         self._listed = len(shards)
+        self._number, self._read_to, self._lines = number, 0, 0
 
     def _write_list(self, records: Iterable[ShardInfo]) -> None:
         shards = list(records)
+        number = self._number + 1
         lines = ",\n".join(json.dumps(info.to_json()) for info in shards)
         header = json.dumps(self.header.to_json(), indent=1)
-        write_whole(self.path, f'{{"header": {header},\n"shards": [\n{lines}\n]}}\n'.encode())
-        with open(self.journal, "wb") as file:
-            os.fsync(file.fileno())
-        self.records = {info.id: info for info in shards}
-        self._listed = len(shards)
-        self._seen, self._read_to, self._lines = self._stat(), 0, 0
+        text = f'{{"number": {number},\n"header": {header},\n"shards": [\n{lines}\n]}}\n'
+        write_whole(self.path, text.encode())
+        for old in self.root.glob(JOURNALS):
+            old.unlink(missing_ok=True)
+        self._begin(number, shards)
+        self._seen = self._stat()
 
     def _parsed(self, text: bytes, path: Path) -> dict[str, Any]:
         try:
