@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule, Trainer, seed_everything
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from omegaconf import DictConfig, OmegaConf
 
@@ -50,6 +51,7 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], Objects]:
     objects.trainer.fit(
         objects.module, objects.datamodule, ckpt_path=None if resume is None else str(resume), weights_only=True
     )
+    objects.trainer.save_checkpoint(run / CHECKPOINTS / LAST)
     return {k: float(v) for k, v in objects.trainer.logged_metrics.items()}, objects
 
 
@@ -62,17 +64,24 @@ def assemble(cfg: DictConfig, resume: Path | None = None) -> Objects:
     datamodule = build.construct(cfg.data)
     offered = {"family": family, "run_dir": str(run), "data_dir": cfg.data_dir}
     step = read_checkpoint(resume)["global_step"] if resume else 0
-    with warnings.catch_warnings():
-        # Advice that does not apply: the loader gathers whole batches and needs no workers; the run folder is ours.
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
-        trainer = Trainer(
-            **build.plain(cfg.trainer),
-            default_root_dir=run,
-            logger=[TensorBoardLogger(run, name="tensorboard", version=""), csv_logger(run, step)],
-            callbacks=build.plugins(cfg.callbacks, **offered),
-        )
+    trainer = Trainer(
+        **build.plain(cfg.trainer),
+        default_root_dir=run,
+        logger=[TensorBoardLogger(run, name="tensorboard", version=""), csv_logger(run, step)],
+        callbacks=[saver(run, cfg.checkpoint_every), *build.plugins(cfg.get("callbacks"), **offered)],
+    )
     return Objects(family, module, datamodule, trainer)
+
+
+def saver(run: Path, every_n_steps: int) -> ModelCheckpoint:
+    """Keeps run/checkpoints/last.ckpt, replaced in one step, so that a run can go on from there."""
+    return ModelCheckpoint(
+        run / CHECKPOINTS,
+        filename=LAST.removesuffix(".ckpt"),
+        every_n_train_steps=every_n_steps,
+        save_on_train_epoch_end=False,
+        enable_version_counter=False,
+    )
 
 
 def csv_logger(run: Path, step: int) -> CSVLogger:
@@ -83,9 +92,12 @@ def csv_logger(run: Path, step: int) -> CSVLogger:
         with file.open(newline="") as f:
             kept = [{k: v for k, v in row.items() if v != ""} for row in csv.DictReader(f)]
     logger = CSVLogger(run, name="", version="", flush_logs_every_n_steps=1)
+    with warnings.catch_warnings():  # that the folder is not empty, and that it deletes what is put back below
+        warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
+        logger.experiment  # noqa: B018 - it is made on first use
     for row in kept:
         if int(row["step"]) < step:
-            logger.experiment.log_metrics({k: float(v) for k, v in row.items() if k != "step"}, int(row["step"]))
+            logger.experiment.log_metrics({k: v for k, v in row.items() if k != "step"}, int(row["step"]))
     if kept:
         logger.experiment.save()
     return logger

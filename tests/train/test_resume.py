@@ -1,0 +1,133 @@
+"""A run that was interrupted and continued is the run that was not, to the last bit."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from omegaconf import DictConfig, OmegaConf
+
+from hyperdyn import build
+from hyperdyn.checkpoint import load, read_checkpoint
+from hyperdyn.envs.spec import Family
+from hyperdyn.errors import CheckpointError
+from hyperdyn.shards.format import Header
+from hyperdyn.shards.store import ShardStore
+from hyperdyn.train import train
+
+STEPS, STOP = 11, 7  # the stop is in the middle of an epoch
+
+
+@pytest.fixture
+def data(point_mass: Family, tmp_path: Path) -> Path:
+    header = Header("PointMass-v0", "point_mass", point_mass.factor_names, 2, 1, point_mass.dt, 0)
+    factors = point_mass.draw("train", 4, 0)
+    simulator = point_mass.simulate(factors)
+    rng = np.random.default_rng(0)
+    start = rng.normal(size=(4, 3, 2))
+    action = rng.uniform(-1, 1, (4, 3, 20, 1)).astype(np.float32)
+    obs = np.concatenate([start[:, :, None], simulator.rollout(start, action.astype(np.float64))], axis=2)
+    with ShardStore.create(tmp_path / "data", header) as store:
+        for i in range(4):
+            store.append(split="train", system=i, round=0, factors=factors[i], obs=obs[i], action=action[i])
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def cfg(data: Path, point_mass: Family, monkeypatch: pytest.MonkeyPatch) -> DictConfig:
+    monkeypatch.setattr(build, "family", lambda _: point_mass)
+    return OmegaConf.create(
+        {
+            "seed": 0,
+            "run_dir": str(data.parent / "run"),
+            "data_dir": str(data),
+            "ckpt": None,
+            "checkpoint_every": 100,
+            "env": {},
+            "model": {
+                "_target_": "hyperdyn.models.hyper.Hyper",
+                "hidden": [8],
+                "encoder": {"_target_": "hyperdyn.nn.encoders.information.InformationEncoder", "_partial_": True},
+            },
+            "module": {"lr": 1e-2, "rollout_from": 5},
+            "data": {
+                "_target_": "hyperdyn.datamodules.trajectories.TrajectoryDataModule",
+                "root": str(data),
+                "systems": 2,
+                "rows": 8,
+                "horizon": 2,
+                "history_sizes": [0, 2, 4],
+            },
+            "trainer": {
+                "max_steps": STEPS,
+                "accelerator": "cpu",
+                "devices": 1,
+                "log_every_n_steps": 1,
+                "enable_progress_bar": False,
+                "enable_model_summary": False,
+            },
+        }
+    )
+
+
+class StopAt(Callback):
+    """Ends a run abruptly, as a machine does that goes away after a checkpoint was saved."""
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *args: object) -> None:
+        if trainer.global_step == STOP + 1:
+            raise ConnectionAbortedError
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(cfg: DictConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = OmegaConf.merge(cfg, {"run_dir": cfg.run_dir + "-whole"})
+    metrics, objects = train(whole)
+
+    cut = OmegaConf.merge(cfg, {"checkpoint_every": STOP, "ckpt": "last"})
+    plugins = build.plugins
+    monkeypatch.setattr(build, "plugins", lambda *a, **k: [*plugins(*a, **k), StopAt()])
+    with pytest.raises(ConnectionAbortedError):
+        train(cut)
+    assert read_checkpoint(Path(cut.run_dir) / "checkpoints/last.ckpt")["global_step"] == STOP
+    monkeypatch.setattr(build, "plugins", plugins)
+    again, resumed = train(cut)
+
+    assert again == metrics
+    for key, value in objects.module.state_dict().items():
+        assert torch.equal(value, resumed.module.state_dict()[key]), key
+    assert (Path(cut.run_dir) / "metrics.csv").read_text() == (Path(whole.run_dir) / "metrics.csv").read_text()
+    assert objects.trainer.optimizers[0].state_dict()["state"][0]["step"] == STEPS
+
+
+def test_a_run_leaves_what_load_needs(cfg: DictConfig) -> None:
+    _, objects = train(cfg)
+    loaded = load(cfg.run_dir)
+    assert loaded.norm.fitted
+    for key, value in objects.module.model.state_dict().items():
+        assert torch.equal(value, loaded.state_dict()[key]), key
+    assert OmegaConf.load(Path(cfg.run_dir) / "config.yaml").module.lr == 1e-2
+
+
+def test_a_finished_run_continued_changes_nothing(cfg: DictConfig) -> None:
+    train(cfg)
+    before = load(cfg.run_dir).state_dict()
+    _, objects = train(OmegaConf.merge(cfg, {"ckpt": "last"}))
+    assert objects.trainer.global_step == STEPS
+    for key, value in before.items():
+        assert torch.equal(value, load(cfg.run_dir).state_dict()[key]), key
+
+
+def test_the_normaliser_of_a_trained_model_stays_when_data_change(cfg: DictConfig) -> None:
+    train(cfg)
+    before = load(cfg.run_dir).norm.change_std
+    longer = OmegaConf.merge(cfg, {"ckpt": "last", "trainer": {"max_steps": STEPS + 1}})
+    store = ShardStore.open(cfg.data_dir)
+    far = np.random.default_rng(1).normal(size=(2, 6, 2)) * 100
+    store.append(split="train", system=9, round=0, factors=[1.0, 1.0], obs=far, action=np.zeros((2, 5, 1)))
+    train(longer)
+    assert torch.equal(load(cfg.run_dir).norm.change_std, before)
+
+
+def test_a_checkpoint_that_is_not_there_is_an_error_in_words(cfg: DictConfig) -> None:
+    with pytest.raises(CheckpointError, match="no such checkpoint"):
+        train(OmegaConf.merge(cfg, {"ckpt": "nowhere.ckpt"}))
