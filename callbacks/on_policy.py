@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import os
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,15 +18,17 @@ from hyperdyn.progress import Meter
 from hyperdyn.shards.store import ShardStore
 from hyperdyn.workers import run_jobs
 
+FIRST_ROUND = 10
+"""Rounds of shards below this one are left to `hyperdyn collect`."""
+
 
 class OnPolicyCollection(Callback):
     """Plan with the current model on training systems, store what happened, go on training from the warm model.
 
-    A round comes at the end of a training epoch (see `trainer.limit_train_batches`), first after `first_step` steps,
-    then after every `every_n_steps` more. The new shards go to a folder of the run, which the data module reads beside the
-    first data from the next epoch on; the normaliser stays as it was fitted.
+    The data module must be a fork (`data.fork_of`), so that the new shards belong to this run alone. A round comes at the end of a training epoch (see `trainer.limit_train_batches`), first after `first_step` steps,
+    then after every `every_n_steps` more. Training sees the new shards from the next epoch on; the normaliser stays as
+    it was fitted.
 
-    store: folder of the shards, of this run alone.
     systems: training systems 0 to systems - 1 are planned on, split over the ranks.
     steps, history, noise, candidates, candidate_every: see `hyperdyn.on_policy.OnPolicyJob`.
     tile: systems planned for together.
@@ -37,8 +38,6 @@ class OnPolicyCollection(Callback):
     def __init__(
         self,
         family: Family,
-        data_dir: str,
-        store: str,
         planner: AbstractPlanner,
         *,
         systems: int = 100,
@@ -59,7 +58,6 @@ class OnPolicyCollection(Callback):
             if count < 1:
                 raise ConfigError(f"on-policy collection: {name}", got=count, expected="1 or more")
         self.family, self.planner = family, planner
-        self.data_dir, self.store = Path(data_dir), Path(store)
         self.systems, self.rounds, self.first_step, self.every_n_steps = systems, rounds, first_step, every_n_steps
         self.settings = {
             "steps": family.episode_steps if steps is None else steps,
@@ -79,6 +77,13 @@ class OnPolicyCollection(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.done = state_dict["done"]
 
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if getattr(trainer.datamodule, "fork_of", None) is None:  # type: ignore[attr-defined]
+            raise ConfigError(
+                "on-policy collection would add this run's shards to a folder that others read",
+                fix="data.root='${run_dir}/data' data.fork_of='${data_dir}'",
+            )
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         due = self.first_step + self.done * self.every_n_steps
         if self.done < self.rounds and trainer.global_step >= due and trainer.global_step < trainer.max_steps:
@@ -86,12 +91,12 @@ class OnPolicyCollection(Callback):
             self._collect(trainer, pl_module)
 
     def _collect(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Round r gives shards of rounds 2r - 1 (executed) and 2r (candidates); those that are there are kept."""
-        source = ShardStore.open(self.data_dir)
-        store = ShardStore.create(self.store, source.header)
-        executed, considered = 2 * self.done - 1, 2 * self.done
+        """Two rounds of shards, executed episodes and candidates; those that are there are kept."""
+        store: ShardStore = trainer.datamodule.store  # type: ignore[attr-defined]
+        executed = FIRST_ROUND + 2 * (self.done - 1)
+        considered = executed + 1
         there = {info.system for info in store.infos("train", executed)}
-        known = {info.system: info.factors for info in source.infos("train") if info.system < self.systems}
+        known = {info.system: info.factors for info in store.infos("train", 0) if info.system < self.systems}
         mine = sorted(known)[trainer.global_rank :: trainer.world_size]
         todo = [(n, np.asarray(known[n])) for n in mine if n not in there]
         on_cpu = pl_module.device.type == "cpu"

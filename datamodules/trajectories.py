@@ -12,6 +12,7 @@ from lightning.pytorch import LightningDataModule
 from hyperdyn.errors import ConfigError, nearest
 from hyperdyn.shards.blocks import AbstractBlocks
 from hyperdyn.shards.episodes import Episodes
+from hyperdyn.shards.fork import fork
 from hyperdyn.shards.recent import RecentBlocks
 from hyperdyn.shards.sampler import ElasticSampler, per_rank
 from hyperdyn.shards.store import ShardStore
@@ -26,6 +27,7 @@ class TrajectoryDataModule(LightningDataModule):
     """Batches of B systems, each with one context of K transitions and N query windows of T steps that share it.
 
     root: the folder that `hyperdyn collect` filled.
+    fork_of: a folder whose shards root begins with, where this run adds shards of its own; see `hyperdyn.shards.fork`.
     context: "support", transitions of other episodes of the same system; "recent", the ones right before the query.
     history_sizes: K is drawn from these, alike often.
     same_history_size: one K for a whole batch; otherwise each system has its own, and shorter ones are masked.
@@ -45,6 +47,7 @@ class TrajectoryDataModule(LightningDataModule):
         self,
         root: str,
         *,
+        fork_of: str | None = None,
         context: str = "support",
         history_sizes: Sequence[int] = (0, 1, 2, 4, 8, 16, 32, 64),
         same_history_size: bool = True,
@@ -67,6 +70,7 @@ class TrajectoryDataModule(LightningDataModule):
         if not len(history_sizes):
             raise ConfigError("data.history_sizes is empty", expected="one or more numbers, as in [0, 4, 16]")
         self.root = str(root)
+        self.fork_of = fork_of
         self.context = context
         self.rows = rows
         self.horizon = horizon
@@ -78,6 +82,10 @@ class TrajectoryDataModule(LightningDataModule):
             systems, tuple(map(int, history_sizes)), seed=seed, same_history_size=same_history_size
         )
         self._stream: WindowStream | None = None
+
+    def prepare_data(self) -> None:
+        if self.fork_of is not None:
+            fork(self.fork_of, self.root)
 
     def setup(self, stage: str = "fit") -> None:
         """Open the folder.

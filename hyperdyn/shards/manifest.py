@@ -22,6 +22,7 @@ JOURNALS = "manifest.*.journal"
 LOCK = ".lock"
 COMPACT_AT = 256
 """Journal lines before the list is rewritten; as many as the list is long, so that n shards cost O(n) in all."""
+MEND = "bring the file back from a copy, or move the folder away and collect anew"
 
 
 class Manifest:
@@ -87,6 +88,12 @@ class Manifest:
         if self._lines >= max(COMPACT_AT, self._listed):
             self.compact()
 
+    def add_all(self, infos: Iterable[ShardInfo]) -> None:
+        """Record many shards in one step. The caller holds the lock and has refreshed."""
+        for info in infos:
+            self._remember(info)
+        self._write_list(self.records.values())
+
     def remove(self, ids: Iterable[ShardId]) -> None:
         """Forget shards. The caller holds the lock and has refreshed."""
         gone = set(ids)
@@ -135,6 +142,8 @@ class Manifest:
                 fix="collect the data anew into another folder, or use the version of hyperdyn that wrote it",
             )
         self.header = Header.from_json(values["header"])
+        if not isinstance(values.get("shards"), list):
+            raise ShardError(f"'{self.path}' is damaged", got="no list of shards", fix=MEND)
         shards = [ShardInfo.from_json(v) for v in values["shards"]]
         self._begin(values.get("number", 0), shards)
 
@@ -162,7 +171,7 @@ class Manifest:
             raise ShardError(
                 f"'{path}' is damaged",
                 got=str(error),
-                fix="bring the file back from a copy, or move the folder away and collect anew",
+                fix=MEND,
             ) from error
         if not isinstance(values, dict):
             raise ShardError(f"'{path}' is not a manifest", got=type(values).__name__, expected="an object")

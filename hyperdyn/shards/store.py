@@ -144,6 +144,12 @@ class ShardStore:
         finally:
             partial.unlink(missing_ok=True)
 
+    def adopt(self, infos: Iterable[ShardInfo]) -> None:
+        """List shards whose files are in place already; those that are listed stay as they are."""
+        with explained(f"'{self._manifest.path}'"), locked(self._lock):
+            self.refresh()
+            self._manifest.add_all(info for info in infos if info.id not in self)
+
     def close(self) -> None:
         """Bring manifest.json up to date, for whoever reads it without this class. Losing this call loses nothing."""
         with explained(f"'{self._manifest.path}'"), locked(self._lock):
