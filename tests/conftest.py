@@ -1,6 +1,6 @@
 """A family small enough to check by hand: a point mass that is pushed along a line."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -119,3 +119,33 @@ def point_mass_store(point_mass: Family, tmp_path: Path) -> ShardStore:
         for n in range(6):
             store.append(split=split, system=n, round=0, factors=factors[n].tolist(), obs=obs[n], action=action[n])
     return store
+
+
+AddLabelled = Callable[..., ShardStore]
+
+
+@pytest.fixture
+def add_labelled(tmp_path: Path) -> AddLabelled:
+    """Adds systems whose every value says where it lies: obs (system, round, episode, t), action (episode, t) / 1024.
+
+    add_labelled(systems=3, episodes=4, steps=10, lengths=None, split="train", round=0, name="labelled"); lengths [E].
+    """
+
+    def add(
+        systems: int = 3,
+        episodes: int = 4,
+        steps: int = 10,
+        lengths: Sequence[int] | None = None,
+        split: str = "train",
+        round: int = 0,
+        name: str = "labelled",
+    ) -> ShardStore:
+        store = ShardStore.create(tmp_path / name, Header("Labels-v0", "labels", ("a", "b"), 4, 2, DT, seed=0))
+        e, t = np.meshgrid(np.arange(episodes), np.arange(steps + 1), indexing="ij")
+        action = np.stack([e, t], axis=-1)[:, :-1] / 1024
+        for n in range(systems):
+            obs = np.stack([np.full_like(e, n), np.full_like(e, round), e, t], axis=-1)
+            store.append(split=split, system=n, round=round, factors=(n, 2.0), obs=obs, action=action, length=lengths)
+        return store
+
+    return add

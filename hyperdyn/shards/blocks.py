@@ -84,6 +84,6 @@ class AbstractBlocks(ABC, Generic[Plan]):
         return np.random.default_rng([*self._seed, 1, self.systems[system].system])
 
     def _times(self, episodes: Episodes) -> Codes:
-        """[E] how many times the epoch shows each episode: those of the newest round `round_weight` times."""
-        newer = (episodes.round == self._newest) & (self._newest > 0)
-        return np.where(newer, self._round_weight, 1)
+        """[E] how many times the epoch shows each episode: once in round 0, rising to `round_weight` in the newest."""
+        age = episodes.round / max(1, self._newest)
+        return np.rint(1 + (self._round_weight - 1) * age).astype(np.int64)
