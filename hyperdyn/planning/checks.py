@@ -63,4 +63,4 @@ def finite_cost(cost: CostFn, candidates: Tensor) -> Tensor:
     value = cost(candidates.transpose(1, 2))
     if value.shape != (B, N):
         raise ShapeError("a cost function returned a wrong shape", got=tuple(value.shape), expected=f"[B,N] = {(B, N)}")
-    return torch.where(value.isfinite(), value, torch.inf)
+    return value.nan_to_num(nan=torch.inf, posinf=torch.inf, neginf=torch.inf)

@@ -27,7 +27,7 @@ def moments(elites: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
 
 def refit(elites: Tensor, cost: Tensor, mean: Tensor, std: Tensor, momentum: float) -> tuple[Tensor, Tensor]:
     """Mean and std [B,H,1,A] moved to those of elites [B,H,M,A] whose cost [B,M] is finite; unmoved if none is."""
-    valid = cost.isfinite()
+    valid = cost < torch.inf
     count = valid.sum(1, keepdim=True)
     new_mean, new_var = moments(elites, valid / count.clamp(min=1))
     step = torch.where(count > 0, 1 - momentum, 0.0)[:, :, None, None]  # [B,1,1,1]
@@ -54,5 +54,5 @@ def decide(execute: str, mean: Tensor, elites: Tensor, cost: Tensor) -> Plan:
     """The plan after the last iteration. Where no candidate had a finite cost, it is the mean, and its cost is +inf."""
     actions = mean[:, :, 0]
     if execute == "best":
-        actions = torch.where(cost[:, :1, None].isfinite(), elites[:, :, 0], actions)
+        actions = torch.where(cost[:, :1, None] < torch.inf, elites[:, :, 0], actions)
     return Plan(actions, cost[:, 0], elites.transpose(1, 2))

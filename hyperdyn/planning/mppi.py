@@ -73,7 +73,7 @@ class MPPI(AbstractPlanner):
             value = checks.finite_cost(cost, candidates)
             elite, elite_cost = best(candidates, value, self.elites)
             weighted, _ = moments(candidates, self._weight(value, elite_cost[:, :1]))
-            mean = torch.where(elite_cost[:, :1, None, None].isfinite(), weighted, mean)
+            mean = torch.where(elite_cost[:, :1, None, None] < torch.inf, weighted, mean)
         return decide(self.execute, mean, elite, elite_cost)
 
     def _weight(self, cost: Tensor, lowest: Tensor) -> Tensor:
