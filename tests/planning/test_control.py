@@ -46,6 +46,23 @@ class Still(AbstractPlanner):
         return Plan(torch.zeros(B, 4, action_dim), torch.zeros(B), torch.zeros(B, 1, 4, action_dim))
 
 
+class Counting(AbstractPlanner):
+    """Plans a different number each time, and remembers what it was given to start from."""
+
+    horizon = 3
+
+    def __init__(self) -> None:
+        self.warm: list[Plan | None] = []
+        self.plans: list[Plan] = []
+
+    def plan(self, cost: Any, action_dim: int, generators: Any, warm: Plan | None = None) -> Plan:
+        B, n = len(generators), len(self.plans)
+        actions = torch.arange(n, n + 3.0).view(1, 3, 1).expand(B, 3, action_dim) / 100
+        self.warm.append(warm)
+        self.plans.append(Plan(actions, torch.zeros(B), 2 * actions[:, None]))
+        return self.plans[-1]
+
+
 def run(family: Family, rows: slice = slice(0, 3), adapt: Any = None, planner: Any = None, **options: Any) -> Episodes:
     factors = FACTORS[rows]
     simulator, seeds = family.simulate(factors), [10, 11, 12][rows]
@@ -133,6 +150,17 @@ def test_with_the_true_law_it_pushes_as_hard_as_it_can(point_mass: Family) -> No
     floor = simulator.rollout(done.state[:, None, 0], np.zeros((3, 1, steps, 1)))[:, 0, :, 1].sum(1)
     assert (done.returns - floor > 0.9 * (best - floor)).all()
     assert (done.returns <= best + 1e-4).all()
+
+
+def test_the_last_plan_shifted_by_a_step_is_the_warm_start_of_the_next(point_mass: Family) -> None:
+    planner = Counting()
+    done = run(point_mass, planner=planner)
+    np.testing.assert_allclose(done.action[:, :, 0], np.arange(6)[None].repeat(3, 0) / 100, rtol=1e-6)
+    assert planner.warm[0] is None
+    for last, warm in zip(planner.plans, planner.warm[1:], strict=False):
+        assert warm is not None
+        assert torch.equal(warm.actions, last.shift().actions)
+        assert torch.equal(warm.elites, last.shift().elites)
 
 
 @pytest.mark.parametrize("tile", [1, 2, None])
