@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import hydra
+import yaml
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -18,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from hyperdyn.diagnose import explain
+from hyperdyn.errors import ConfigError
 
 CONF = "hyperdyn.conf"
 SETTLED = ("method", "name", "run_dir")
@@ -40,6 +42,8 @@ def compose_full(name: str, overrides: Sequence[str] = ()) -> DictConfig:
         return hydra.compose(name, list(overrides), return_hydra_config=True)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise explain(error, name, overrides) from error
+    except yaml.MarkedYAMLError as error:
+        raise ConfigError("a configuration file cannot be read", got=f"{error.problem}{error.problem_mark}") from error
 
 
 def check_sweep(name: str, overrides: Sequence[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from hyperdyn import config
@@ -57,12 +59,19 @@ def test_other_mistakes_are_explained(override: str, fix: str | None) -> None:
 
 
 def test_what_is_not_a_mistake_is_not_refused() -> None:
-    cfg = config.compose("plan", ["planner=icem", "planner.horizon=3", "+planner.new=1", "++history=2", "~split"])
+    cfg = config.compose("plan", ["planner=icem", "planner.horizon=3", "+planner.new=1", "++history=2", "~splits"])
     assert (cfg.planner.horizon, cfg.planner.new, cfg.history) == (3, 1, 2)
-    assert "split" not in cfg
+    assert "splits" not in cfg
 
 
 def test_a_sweep_with_a_typo_stops_before_its_first_job() -> None:
     with pytest.raises(ConfigError, match="did you mean 'icem'"):
         config.check_sweep("plan", ["planner=cem,icm", "seed=range(0,3)"])
     config.check_sweep("plan", ["planner=cem,icem", "seed=range(0,3)", "history=choice(1,2)"])
+
+
+def test_a_file_that_is_no_yaml_is_named(tmp_path: Path) -> None:
+    (tmp_path / "planner").mkdir()
+    (tmp_path / "planner" / "broken.yaml").write_text("a: 1\na: 2\n")
+    with pytest.raises(ConfigError, match=r"broken\.yaml"):
+        config.compose("plan", [f"hydra.searchpath=[file://{tmp_path}]", "planner=broken"])
