@@ -112,6 +112,15 @@ def test_streamed_one_by_one_with_decay_is_the_weighted_sum():
     torch.testing.assert_close(stream.count, torch.full((B,), sum(0.9**i for i in range(K)), dtype=torch.float64))
 
 
+def test_decay_forgets_what_is_known_but_not_what_it_looked_like():
+    encoder = small()
+    evidence = encoder.evidence(*history())
+    fresh, faded = encoder.encode_evidence(evidence), encoder.encode_evidence(evidence.decay(1e-3))
+    torch.testing.assert_close(faded.aux_loss, fresh.aux_loss)
+    assert (faded.sd > fresh.sd).all()
+    assert (faded.latent.norm(dim=1) < 0.1 * fresh.latent.norm(dim=1)).all()
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_without_history_the_posterior_is_the_prior(dtype):
     encoding = small(dtype)(*history(0, dtype))

@@ -117,7 +117,7 @@ class InformationEncoder(AbstractHistoryEncoder):
     def encode_evidence(self, evidence: Evidence) -> Encoding:
         """The code that belongs to the evidence."""
         posterior = self.posterior(evidence)
-        count = evidence.count.clamp(min=1).unsqueeze(-1)  # a sum over no transition is zero
+        count = torch.where(evidence.count > 0, evidence.count, 1).unsqueeze(-1)  # a mean of nothing is zero
         m = self.summary(torch.cat([evidence.summary / count, log_count(evidence.count)], dim=-1))
         t = self.mix(torch.cat([m, posterior.mean, posterior.sd], dim=-1))
         code = torch.cat([m, posterior.mean, t], dim=-1)
@@ -128,18 +128,17 @@ class InformationEncoder(AbstractHistoryEncoder):
         return self.encode_evidence(self._evidence(x, y, mask))
 
     def _evidence(self, x: Tensor, y: Tensor, mask: Tensor) -> Evidence:
-        B, K, S = y.shape
+        S = y.shape[-1]
         keep = mask.unsqueeze(-1).to(y.dtype)  # [B,K,1]
         error = y - self.base(x).to(y.dtype)
         residual = error.detach()
         rows = torch.cat([x, y, 2 * residual], dim=-1)
         summary = (self.features(rows).to(y.dtype) * keep).sum(1)
-        out = self.jacobian(rows).to(y.dtype)
+        jacobian, log_precision = self.jacobian(rows).to(y.dtype).split([S * self.latent_dim, S], dim=-1)
         with torch.autocast(y.device.type, enabled=False):
-            root = torch.exp(bend(out[..., -S:]) / 2) * keep  # [B,K,S] sqrt(w)
-            jacobian = out[..., :-S].reshape(B, K, S, self.latent_dim)
-            gain = torch.cat([jacobian, residual.unsqueeze(-1)], dim=-1) * root.unsqueeze(-1)
-            gain = gain.flatten(1, 2)  # [B,K*S,Z+1]
+            root = torch.exp(bend(log_precision) / 2) * keep  # [B,K,S] sqrt(w)
+            gain = torch.cat([jacobian.unflatten(-1, (S, -1)), residual.unsqueeze(-1)], dim=-1)  # [B,K,S,Z+1]
+            gain = (gain * root.unsqueeze(-1)).flatten(1, 2)  # [B,K*S,Z+1]
             gram = gain.mT @ gain  # [B,Z+1,Z+1]
         base_error = (error.square() * keep).mean(-1).sum(1)
         return Evidence(gram, summary, keep.sum((1, 2)), base_error)
