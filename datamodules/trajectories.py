@@ -34,9 +34,10 @@ class TrajectoryDataModule(LightningDataModule):
     systems: B, over all processes. They must divide it.
     rows, horizon: N and T.
     support_style: "scattered", "segment" or "mixed"; see `SupportBlocks`.
-    round_weight: how many times an epoch shows the windows of the newest round, once there is more than one.
+    round_weight: how many times an epoch shows the windows of the newest round; those of round 0 are shown once, and
+        the rounds between rise in a straight line.
 
-    An epoch shows every window once, in an order that depends on `seed` and the epoch alone; shards that were added
+    An epoch shows every window, in an order that depends on `seed` and the epoch alone; shards that were added
     meanwhile are seen when the next epoch begins. The state in a checkpoint continues with the very next window.
 
     Raises:
@@ -113,6 +114,7 @@ class TrajectoryDataModule(LightningDataModule):
         if self.trainer is not None:
             stream.rank, stream.world = self.trainer.global_rank, self.trainer.world_size
             stream.agree = self.trainer.strategy.broadcast
+            stream.limit = self.trainer.limit_train_batches
         per_rank(self._sampler.systems, stream.world)
         return stream
 

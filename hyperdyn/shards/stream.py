@@ -29,7 +29,10 @@ class WindowStream:
     The manifest is read anew when an epoch begins, so shards that were added meanwhile are seen then, and not before:
     the state names how many shards the epoch began with. An iteration that is broken off continues in the next.
 
-    sampler: Lightning looks for it under this name, to call its `set_epoch`.
+    The stream counts its epochs itself: Lightning, resumed from the end of an epoch of a run that `max_steps` ends,
+    counts one more than there was.
+
+    limit: where an epoch ends early, in batches or as a share of them, as Lightning's `limit_train_batches`.
     rank, world: which part of each batch this process gets.
     agree: makes a number that rank 0 has found known to all ranks.
     """
@@ -39,7 +42,7 @@ class WindowStream:
         store: ShardStore,
         split: str,
         make_blocks: MakeBlocks,
-        sampler: ElasticSampler,
+        order: ElasticSampler,
         *,
         rank: int = 0,
         world: int = 1,
@@ -47,9 +50,10 @@ class WindowStream:
     ) -> None:
         self.store = store
         self.split = split
-        self.sampler = sampler
+        self.order = order
         self.rank = rank
         self.world = world
+        self.limit: int | float = 1.0
         self._make_blocks = make_blocks
         self.agree = agree
         self._blocks: AbstractBlocks[Any]
@@ -61,33 +65,36 @@ class WindowStream:
         self._systems: list[Episodes] = []
 
     def __len__(self) -> int:
-        """Batches of the whole epoch, also while it is under way."""
+        """Batches of the whole epoch, regardless of `limit`, of which the next batch is one."""
         self._arrange()
-        return len(self.sampler)
+        return len(self.order)
 
     def __iter__(self) -> Iterator[Batch]:
         self._arrange()
-        if self.sampler.finished:
-            self.sampler.set_epoch(self.sampler.epoch + 1)
-            self._arrange()
-        while not self.sampler.finished:
-            blocks = [self._blocks.block(draw) for draw in self.sampler.batch(self.rank, self.world)]
+        epoch = self.order.epoch  # asked for its length after the last batch, the stream is in the next one
+        while self.order.epoch == epoch and not self._finished:
+            blocks = [self._blocks.block(draw) for draw in self.order.batch(self.rank, self.world)]
             yield assemble(blocks, [self.rows(block.episodes) for block in blocks], self._blocks.horizon)
+
+    @property
+    def _finished(self) -> bool:
+        batches = self.limit if isinstance(self.limit, int) else int(len(self.order) * self.limit)
+        return self.order.finished or self.order.consumed >= batches * self.order.systems
 
     def state_dict(self) -> dict[str, Any]:
         """Where the stream is: plain values, the same on every rank, valid on another number of ranks."""
         return {
-            "seed": self.sampler.seed,
-            "epoch": self.sampler.epoch,
-            "consumed": self.sampler.consumed,
+            "seed": self.order.seed,
+            "epoch": self.order.epoch,
+            "consumed": self.order.consumed,
             "shards": self._shards,
             "data": fingerprint(self._infos()),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue with the batch after the last one that the saved stream gave."""
-        self.sampler.seed = state["seed"]
-        self.sampler.epoch, self.sampler.consumed = state["epoch"], state["consumed"]
+        self.order.seed = state["seed"]
+        self.order.epoch, self.order.consumed = state["epoch"], state["consumed"]
         self._shards = state["shards"]
         self._arranged = None
         self.store.refresh()
@@ -114,11 +121,17 @@ class WindowStream:
         return self.store.history(self.split)[: self._shards]
 
     def _arrange(self) -> None:
-        """Read what there is, if the epoch at hand has not begun, and order its blocks."""
-        if not self.sampler.consumed:
+        """Order the blocks of the epoch at hand, or of the next one if that is finished."""
+        self._arrange_epoch()
+        if self.order.consumed and self._finished:
+            self.order.set_epoch(self.order.epoch + 1)
+            self._arrange_epoch()
+
+    def _arrange_epoch(self) -> None:
+        if not self.order.consumed:
             self.store.refresh()
             self._shards = self.agree(len(self.store.history(self.split)))
-        if self._arranged == (self.sampler.epoch, self._shards):
+        if self._arranged == (self.order.epoch, self._shards):
             return
         infos = self._infos()
         if not infos or len(infos) < self._shards:
@@ -131,16 +144,16 @@ class WindowStream:
         if infos != self._known:
             self._known, self._systems = infos, by_system(infos)
             self._mapped, self._open = {}, 0
-        self._blocks = self._make_blocks(self._systems, self.sampler.epoch)
-        self.sampler.arrange(self._blocks.counts)
-        if not len(self.sampler):
+        self._blocks = self._make_blocks(self._systems, self.order.epoch)
+        self.order.arrange(self._blocks.counts)
+        if not len(self.order):
             raise ConfigError(
                 f"split '{self.split}' in '{self.store.root}' does not fill one batch",
                 got=f"{int(self._blocks.counts.sum())} blocks of {self._blocks.rows} windows of one system each",
-                expected=f"data.systems={self.sampler.systems} or more blocks",
+                expected=f"data.systems={self.order.systems} or more blocks",
                 fix="lower data.rows or data.systems, or collect more episodes",
             )
-        self._arranged = self.sampler.epoch, self._shards
+        self._arranged = self.order.epoch, self._shards
 
 
 def fingerprint(infos: Sequence[ShardInfo]) -> str:

@@ -79,7 +79,24 @@ def test_iterating_again_gives_the_next_epoch(add_labelled: AddLabelled) -> None
     first, second = [[labels(b) for b in made] for _ in range(2)]
     assert first != second
     assert sorted(sum(first, [])) == sorted(sum(second, []))  # noqa: RUF017
-    assert made.sampler.epoch == 1
+    assert made.order.epoch == 1
+
+
+def test_asking_for_the_length_changes_nothing(add_labelled: AddLabelled) -> None:
+    store = add_labelled(systems=4, episodes=4, steps=10)
+    made, asked = open_stream(store), open_stream(store)
+    plain = [[labels(b) for b in made] for _ in range(2)]
+    assert [[labels(b) for b in asked if len(asked) == 8] for _ in range(2)] == plain
+
+
+@pytest.mark.parametrize(("limit", "batches"), [(3, 3), (0.5, 4), (1.0, 8), (100, 8)])
+def test_a_limit_ends_each_epoch_early(add_labelled: AddLabelled, limit: float, batches: int) -> None:
+    store = add_labelled(systems=4, episodes=4, steps=10)
+    whole = open_stream(store)
+    expected = [[labels(b) for b in whole][:batches] for _ in range(2)]
+    made = open_stream(store)
+    made.limit = limit
+    assert [[labels(b) for b in made] for _ in range(2)] == expected
 
 
 def test_an_iteration_that_is_broken_off_goes_on(add_labelled: AddLabelled) -> None:
