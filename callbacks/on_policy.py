@@ -25,9 +25,9 @@ FIRST_ROUND = 10
 class OnPolicyCollection(Callback):
     """Plan with the current model on training systems, store what happened, go on training from the warm model.
 
-    The data module must be a fork (`data.fork_of`), so that the new shards belong to this run alone. A round comes at the end of a training epoch (see `trainer.limit_train_batches`), first after `first_step` steps,
+    A round comes at the end of a training epoch (see `trainer.limit_train_batches`), first after `first_step` steps,
     then after every `every_n_steps` more. Training sees the new shards from the next epoch on; the normaliser stays as
-    it was fitted.
+    it was fitted. The data module must be a fork (`data.fork_of`), so that they belong to this run alone.
 
     systems: training systems 0 to systems - 1 are planned on, split over the ranks.
     steps, history, noise, candidates, candidate_every: see `hyperdyn.on_policy.OnPolicyJob`.

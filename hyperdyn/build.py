@@ -50,13 +50,17 @@ def family(cfg: DictConfig | Mapping[str, Any]) -> Family:
 def recipe(cfg: DictConfig | Mapping[str, Any], of: Family) -> dict[str, Any]:
     """Plain containers that describe the method of a `model` group, sized for a family.
 
-    A privileged method is told the ranges of the factors.
+    A constructor that asks for `factor_dim`, `factor_ranges` or `factor_log` is told them.
     """
     node = dict(plain(cfg))
-    if get_class(node["_target_"]).privileged:  # type: ignore[attr-defined]
-        pieces = [f.pieces("train") for f in of.factors.values()]
-        node["factor_ranges"] = [[_lowest(p), _highest(p)] for p in pieces]
-        node["factor_log"] = [bool(f.log) for f in of.factors.values()]
+    asked = inspect.signature(get_class(node["_target_"])).parameters
+    pieces = [f.pieces("train") for f in of.factors.values()]
+    told = {
+        "factor_dim": len(of.factors),
+        "factor_ranges": [[_lowest(p), _highest(p)] for p in pieces],
+        "factor_log": [bool(f.log) for f in of.factors.values()],
+    }
+    node |= {name: value for name, value in told.items() if name in asked}
     state = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(of.state).items()}
     return {"family": of.name, "state": state, "model": node}
 

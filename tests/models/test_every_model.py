@@ -1,5 +1,6 @@
 """Laws of every method: this suite runs over every YAML in conf/model."""
 
+import inspect
 import io
 from dataclasses import replace
 from pathlib import Path
@@ -26,9 +27,10 @@ B, K, N, T = 3, 16, 5, 2
 def build(path: Path, seed: int = 0) -> AbstractDynamics:
     """The model with a normaliser that does something."""
     node = OmegaConf.load(path)
-    told = {"factor_ranges": FACTOR_RANGES, "factor_log": FACTOR_LOG}
+    told = {"factor_dim": 2, "factor_ranges": FACTOR_RANGES, "factor_log": FACTOR_LOG}
+    asked = inspect.signature(get_class(node._target_)).parameters
     torch.manual_seed(seed)
-    model = instantiate(node, spec=SPEC, **(told if get_class(node._target_).privileged else {}))
+    model = instantiate(node, spec=SPEC, **{name: value for name, value in told.items() if name in asked})
     model.norm.fit([transitions(torch.Generator().manual_seed(seed), 200)])
     return model
 
