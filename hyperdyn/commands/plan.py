@@ -5,13 +5,13 @@ from __future__ import annotations
 from omegaconf import DictConfig
 
 from hyperdyn import build
+from hyperdyn.commands.collect import cores
 from hyperdyn.commands.runs import Run, together, trained
 from hyperdyn.evaluate import planning
 from hyperdyn.evaluate.manifest import EvaluationManifest
 from hyperdyn.evaluate.planning import Task
 from hyperdyn.evaluate.results import PlanningScore, Results
 from hyperdyn.planning.base import AbstractPlanner
-from hyperdyn.progress import Meter
 from hyperdyn.report.console import print_results
 
 
@@ -30,15 +30,16 @@ def _plan(run: Run, cfg: DictConfig, planner: AbstractPlanner) -> Results:
     manifest = EvaluationManifest.of(family)
     scores: list[PlanningScore] = []
     seconds = None
+    workers = cores() if cfg.workers is None else int(cfg.workers)
     for split in cfg.splits:
         factors, starts = manifest.systems(split, cfg.systems)
         task = Task(family, factors, starts, planner, cfg.steps)
-        with Meter(f"plan with {run.cfg.method}, {split}", task.parts, "decisions") as bar:
-            episodes = planning.planning_return(task, run.model, history=cfg.history, on_step=bar.advance)
+        title = f"plan with {run.cfg.method}, {split}"
+        episodes = planning.planning_return(task, run.model, history=cfg.history, workers=workers, progress=title)
         seconds = planning.seconds_per_decision(episodes)
         returns = tuple(float(r) for r in planning.total_returns(episodes))
         how = planning.describe(planner)
         scores.append(PlanningScore(run.cfg.method, split, cfg.history, run.cfg.seed, cfg.steps, how, returns))
         if cfg.bounds:
-            scores += planning.compare(task, {}, split=split, cache=cfg.cache)
+            scores += planning.compare(task, {}, split=split, cache=cfg.cache, workers=workers)
     return Results(family.name, planning=tuple(scores), methods=(run.facts(decision_seconds=seconds),))
