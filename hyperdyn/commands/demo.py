@@ -1,0 +1,71 @@
+"""`hyperdyn demo`: the main job, small. Collect, train two methods, evaluate and plan with both, show what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from hyperdyn import build
+from hyperdyn.checkpoint import CHECKPOINTS, LAST, load, read_checkpoint
+from hyperdyn.commands import evaluate, plan, report
+from hyperdyn.commands import train as training
+from hyperdyn.config import compose
+from hyperdyn.evaluate.manifest import EvaluationManifest
+from hyperdyn.evaluate.planning import Task, planning_return
+from hyperdyn.render import Clip, save_gif, side_by_side
+
+DONE = ".done"
+"""Folder of a demo in which each finished stage leaves an empty file of its name."""
+
+
+def run(cfg: DictConfig) -> None:
+    """Run the stages that have not finished yet; interrupted anywhere and called again, it continues.
+
+    The run folder is that of the first of `cfg.methods`; the others have theirs inside it.
+    """
+    root = Path(cfg.run_dir)
+    folders = {m: root if i == 0 else root / m for i, m in enumerate(cfg.methods)}
+    for method, folder in folders.items():
+        _once(root, f"train-{method}", lambda m=method, f=folder: _train(cfg, m, f))  # type: ignore[misc]
+    runs = f"runs=[{','.join(map(str, folders.values()))}]"
+    _once(root, "evaluate", lambda: evaluate.run(compose("evaluate", [runs, *cfg.evaluate])))
+    _once(root, "plan", lambda: plan.run(compose("plan", [runs, *cfg.plan])))
+    _once(root, "video", lambda: _video(cfg, folders))
+    report.run(compose("report", [runs]))
+
+
+def _once(root: Path, stage: str, work: Callable[[], object]) -> None:
+    mark = root / DONE / stage
+    if mark.exists():
+        print(f"{stage}: done before")
+        return
+    print(f"--- {stage} ---", flush=True)
+    work()
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+
+
+def _train(cfg: DictConfig, method: str, folder: Path) -> None:
+    chosen = [f"env={cfg.env.name}", f"model={method}", f"run_dir={folder}", f"name={cfg.name}-{method}"]
+    full = compose("train", [*cfg.train, *chosen, f"data_dir={cfg.data_dir}", f"seed={cfg.seed}", "ckpt=last"])
+    last = folder / CHECKPOINTS / LAST
+    if not last.is_file() or read_checkpoint(last)["global_step"] < full.trainer.max_steps:
+        training.run(full)
+
+
+def _video(cfg: DictConfig, folders: dict[str, Path]) -> None:
+    """The same unseen system under every method, last to first: what does not adapt beside what does."""
+    family = build.family(cfg.env)
+    settings = compose("plan", ["runs=none", *cfg.plan])
+    factors, starts = EvaluationManifest.of(family).systems(settings.splits[0], cfg.video_system + 1)
+    task = Task(family, factors[-1:], starts[-1:], build.construct(settings.planner), settings.steps)
+    clips = []
+    for method, folder in reversed(folders.items()):
+        (episode,) = planning_return(task, load(folder), history=settings.history, progress=f"film {method}")
+        clips.append(Clip(method, episode.state[0], episode.reward[0]))
+    frames = side_by_side(family, factors[-1], clips)
+    path = Path(cfg.run_dir) / "videos" / "unseen.gif"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_gif(family, frames, path)
