@@ -93,6 +93,7 @@ class Family:
     env_id: a Gymnasium id; the factors are keyword arguments of its constructor.
     factors, state, exactly_one: may be given as plain mappings of their fields, as YAML has them.
     dt: seconds from one action to the next.
+    entries: names of an observation's entries with their units, for figures and tables; none or all.
     objective: reward of one step on batches, equal to the environment's own.
     simulator: (family, factors [B,F]) to the batched simulator.
     """
@@ -107,14 +108,19 @@ class Family:
     simulator: Callable[[Family, NDArray[np.float64]], AbstractSimulator]
     exactly_one: tuple[ExactlyOne, ...] = ()
     env_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    entries: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         factors = {name: self._read(Factor, given, f"factor '{name}'") for name, given in self.factors.items()}
         state = self._read(StateSpec, self.state, "state")
         rules = tuple(self._read(ExactlyOne, given, "exactly_one") for given in self.exactly_one)
         object.__setattr__(self, "factors", factors)
+        object.__setattr__(self, "entries", tuple(self.entries))
         object.__setattr__(self, "state", replace(state, drop=tuple(state.drop), angles=tuple(state.angles)))
         object.__setattr__(self, "exactly_one", tuple(replace(r, factors=tuple(r.factors)) for r in rules))
+        if len(self.entries) not in (0, state.obs_dim):
+            expected = f"none, or one of each of the {state.obs_dim} entries"
+            raise ConfigError(f"entries of family '{self.name}'", got=list(self.entries), expected=expected)
         for name, factor in factors.items():
             for fault in factor.faults():
                 raise ConfigError(f"factor '{name}' of family '{self.name}' cannot be", got=fault)
@@ -139,6 +145,11 @@ class Family:
     @property
     def factor_names(self) -> tuple[str, ...]:
         return tuple(self.factors)
+
+    @property
+    def entry_names(self) -> tuple[str, ...]:
+        """What to call each of the S entries of an observation."""
+        return self.entries or tuple(f"entry {i}" for i in range(self.state.obs_dim))
 
     @property
     def nominal(self) -> NDArray[np.float64]:
