@@ -7,7 +7,6 @@ import os
 from contextlib import closing
 from typing import Any
 
-import numpy as np
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from hyperdyn.envs.spec import Family
@@ -26,10 +25,12 @@ class OnPolicyCollection(Callback):
     """Plan with the current model on training systems, store what happened, go on training from the warm model.
 
     A round comes at the end of a training epoch (see `trainer.limit_train_batches`), first after `first_step` steps,
-    then after every `every_n_steps` more. Training sees the new shards from the next epoch on; the normaliser stays as
-    it was fitted. The data module must be a fork (`data.fork_of`), so that they belong to this run alone.
+    then after every `every_n_steps` more; or, with `every_n_epochs`, after so many epochs each time. Training sees the
+    new shards from the next epoch on; the normaliser stays as it was fitted. The data module must be a fork
+    (`data.fork_of`), so that they belong to this run alone.
 
     systems: training systems 0 to systems - 1 are planned on, split over the ranks.
+    new_systems: each round plans on so many systems that were never met, the next ones of the family's training split.
     steps, history, noise, candidates, candidate_every: see `hyperdyn.on_policy.OnPolicyJob`.
     tile: systems planned for together.
     workers: processes; null is one per core, 0 this one. On a GPU it is this one.
@@ -44,6 +45,8 @@ class OnPolicyCollection(Callback):
         rounds: int = 5,
         first_step: int = 0,
         every_n_steps: int = 2000,
+        every_n_epochs: int | None = None,
+        new_systems: bool = False,
         steps: int | None = None,
         history: int = 16,
         noise: float = 0.25,
@@ -67,15 +70,18 @@ class OnPolicyCollection(Callback):
             "candidate_every": candidate_every,
             "seed": seed,
         }
+        self.every_n_epochs = every_n_epochs
+        self.new_systems = new_systems
         self.tile = tile
         self.workers = (os.cpu_count() or 1) if workers is None else workers
         self.done = 0
+        self.epochs = 0  # since the last round
 
     def state_dict(self) -> dict[str, Any]:
-        return {"done": self.done}
+        return {"done": self.done, "epochs": self.epochs}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.done = state_dict["done"]
+        self.done, self.epochs = state_dict["done"], state_dict["epochs"]
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if getattr(trainer.datamodule, "fork_of", None) is None:  # type: ignore[attr-defined]
@@ -85,9 +91,12 @@ class OnPolicyCollection(Callback):
             )
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.epochs += 1
         due = self.first_step + self.done * self.every_n_steps
-        if self.done < self.rounds and trainer.global_step >= due and trainer.global_step < trainer.max_steps:
+        now = trainer.global_step >= due if self.every_n_epochs is None else self.epochs >= self.every_n_epochs
+        if now and self.done < self.rounds and not 0 <= trainer.max_steps <= trainer.global_step:
             self.done += 1
+            self.epochs = 0
             self._collect(trainer, pl_module)
 
     def _collect(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -96,9 +105,10 @@ class OnPolicyCollection(Callback):
         executed = FIRST_ROUND + 2 * (self.done - 1)
         considered = executed + 1
         there = {info.system for info in store.infos("train", executed)}
-        known = {info.system: info.factors for info in store.infos("train", 0) if info.system < self.systems}
-        mine = sorted(known)[trainer.global_rank :: trainer.world_size]
-        todo = [(n, np.asarray(known[n])) for n in mine if n not in there]
+        first = self.systems * self.done if self.new_systems else 0
+        factors = self.family.draw("train", first + self.systems, store.header.seed)
+        mine = range(first, first + self.systems)[trainer.global_rank :: trainer.world_size]
+        todo = [(n, factors[n]) for n in mine if n not in there]
         on_cpu = pl_module.device.type == "cpu"
         model = copy.deepcopy(pl_module.model).eval()  # type: ignore[arg-type, operator]
         job = OnPolicyJob(self.family, model, self.planner, round=self.done, **self.settings)

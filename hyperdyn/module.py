@@ -32,7 +32,8 @@ class DynamicsModule(LightningModule):
 
     Args:
         lr, optimiser, weight_decay: "adam" or "adamw", fused.
-        warmup_steps: linear warm-up, then cosine to zero at the end of training.
+        warmup_steps: linear warm-up.
+        schedule: afterwards "cosine", to zero at the end of training, or "constant".
         rollout_from: optimiser step from which rows are rolled out all T steps; before it, one step only.
         rollout_rows: share of the query rows that are then rolled out; the rest are trained on one step.
         recipe: plain containers from which `hyperdyn.load` rebuilds the model; saved in every checkpoint.
@@ -47,6 +48,7 @@ class DynamicsModule(LightningModule):
         optimiser: Literal["adam", "adamw"] = "adam",
         weight_decay: float = 0.0,
         warmup_steps: int = 100,
+        schedule: Literal["cosine", "constant"] = "cosine",
         huber: float | None = None,
         rollout_from: int = 0,
         rollout_rows: float = 1.0,
@@ -56,6 +58,8 @@ class DynamicsModule(LightningModule):
         super().__init__()
         if optimiser not in ("adam", "adamw"):
             raise ConfigError("unknown optimiser", got=optimiser, expected="adam or adamw", fix="optimiser=adam")
+        if schedule not in ("cosine", "constant"):
+            raise ConfigError("unknown schedule", got=schedule, expected="cosine or constant", fix="schedule=cosine")
         if not 0 < rollout_rows <= 1:
             raise ConfigError("rollout_rows is a share of the rows", got=rollout_rows, expected="in (0, 1]")
         self.model = model
@@ -64,6 +68,7 @@ class DynamicsModule(LightningModule):
         self.optimiser = optimiser
         self.weight_decay = weight_decay
         self.warmup_steps = warmup_steps
+        self.schedule = schedule
         self.huber = huber
         self.rollout_from = rollout_from
         self.rollout_rows = rollout_rows
@@ -133,7 +138,10 @@ class DynamicsModule(LightningModule):
         checkpoint["hyperdyn"] = {"version": CHECKPOINT_VERSION, **self.recipe}
 
 
-def warmup_cosine(step: int, warmup: int, total: int) -> float:
-    """Share of the peak learning rate at a step: linear to 1 in `warmup` steps, then half a cosine to 0 at `total`."""
+def warmup_cosine(step: int, warmup: int, total: int | None) -> float:
+    """Share of the peak learning rate at a step: linear to 1 in `warmup` steps, then half a cosine to 0 at `total`.
+
+    With no total it stays at 1.
+    """
     rise = min(1.0, (step + 1) / max(1, warmup))
-    return rise * 0.5 * (1 + math.cos(math.pi * min(1.0, step / total)))
+    return rise if total is None else rise * 0.5 * (1 + math.cos(math.pi * min(1.0, step / total)))

@@ -70,6 +70,7 @@ def test_warm_up_is_linear_and_the_rest_half_a_cosine() -> None:
     assert warmup_cosine(0, 100, 10_000) == pytest.approx(0.01, rel=1e-6)
     assert warmup_cosine(5000, 100, 10_000) == pytest.approx(0.5)
     assert warmup_cosine(10_000, 100, 10_000) == pytest.approx(0.0)
+    assert warmup_cosine(7500, 100, None) == 1.0
     quarter = 0.5 * (1 + math.cos(math.pi / 4))
     assert warmup_cosine(2500, 1, 10_000) == pytest.approx(quarter)
 
@@ -77,5 +78,7 @@ def test_warm_up_is_linear_and_the_rest_half_a_cosine() -> None:
 def test_options_that_cannot_be_are_refused(model: Fixed) -> None:
     with pytest.raises(ConfigError, match="adam or adamw"):
         DynamicsModule(model, optimiser="sgd")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="cosine or constant"):
+        DynamicsModule(model, schedule="linear")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="rollout_rows"):
         DynamicsModule(model, rollout_rows=0.0)
