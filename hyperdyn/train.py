@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import logging
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +47,11 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], Objects]:
     resume = _checkpoint(cfg.ckpt, run)
     seed_everything(cfg.seed, workers=True, verbose=False)
     torch.set_float32_matmul_precision("high")
+    with quiet():
+        return _fit(cfg, run, resume)
+
+
+def _fit(cfg: DictConfig, run: Path, resume: Path | None) -> tuple[dict[str, float], Objects]:
     objects = assemble(cfg, resume)
     if objects.trainer.is_global_zero:
         run.mkdir(parents=True, exist_ok=True)
@@ -51,8 +59,24 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], Objects]:
     objects.trainer.fit(
         objects.module, objects.datamodule, ckpt_path=None if resume is None else str(resume), weights_only=True
     )
-    objects.trainer.save_checkpoint(run / CHECKPOINTS / LAST)
+    objects.trainer.save_checkpoint(run / CHECKPOINTS / LAST, weights_only=False)  # with all that resuming needs
     return {k: float(v) for k, v in objects.trainer.logged_metrics.items()}, objects
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Lightning without its advertisements, and without advice that does not apply here."""
+    talk = logging.getLogger("lightning.pytorch")
+    before = talk.level
+    talk.setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*exists and is not empty.*")  # a run folder that goes on
+        warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)  # Lightning's own
+        warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
+        try:
+            yield
+        finally:
+            talk.setLevel(before)
 
 
 def assemble(cfg: DictConfig, resume: Path | None = None) -> Objects:
@@ -92,9 +116,7 @@ def csv_logger(run: Path, step: int) -> CSVLogger:
         with file.open(newline="") as f:
             kept = [{k: v for k, v in row.items() if v != ""} for row in csv.DictReader(f)]
     logger = CSVLogger(run, name="", version="", flush_logs_every_n_steps=1)
-    with warnings.catch_warnings():  # that the folder is not empty, and that it deletes what is put back below
-        warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
-        logger.experiment  # noqa: B018 - it is made on first use
+    logger.experiment  # noqa: B018 - made on first use; it deletes what is put back below
     for row in kept:
         if int(row["step"]) < step:
             logger.experiment.log_metrics({k: v for k, v in row.items() if k != "step"}, int(row["step"]))
