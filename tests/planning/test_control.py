@@ -188,6 +188,12 @@ def test_executed_noise_has_its_own_std_per_system(point_mass: Family) -> None:
     assert np.abs(done.action).max() == 1
 
 
+def test_systems_are_disturbed_independently(point_mass: Family) -> None:
+    done = run(point_mass, planner=Still(), steps=500, noise_std=torch.full((3,), 0.1))
+    between = np.corrcoef(done.action[:, :, 0])
+    assert np.abs(between - np.eye(3)).max() < 0.2
+
+
 def test_kept_candidates_are_the_planners_own(point_mass: Family) -> None:
     done = run(point_mass, planner=CEM(horizon=5, candidates=30, elites=5, execute="best"), keep_candidates=3)
     assert done.candidates is not None
