@@ -148,18 +148,30 @@ def simulator_return(
 
     cache: a folder where the returns are kept under the task's `key`; None keeps nothing.
     """
-    path = None if cache is None else Path(cache) / f"simulator-{task.family.name}-{task.key[:16]}.json"
-    if path is not None and path.exists():
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        if kept["key"] == task.key:
-            return np.array(kept["returns"])
+    kept = cached_simulator_return(task, cache)
+    if kept is not None:
+        return kept
     returns = total_returns(planning_return(task, workers=workers, progress=progress))
-    if path is not None:
+    if cache is not None:
+        path = _cache_file(task, cache)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         temporary.write_text(json.dumps({"key": task.key, "returns": returns.tolist()}), encoding="utf-8")
         temporary.replace(path)
     return returns
+
+
+def cached_simulator_return(task: Task, cache: Path | str | None) -> Doubles | None:
+    """What `simulator_return` kept of this very task, if it did."""
+    path = None if cache is None else _cache_file(task, cache)
+    if path is None or not path.exists():
+        return None
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    return np.array(kept["returns"]) if kept["key"] == task.key else None
+
+
+def _cache_file(task: Task, cache: Path | str) -> Path:
+    return Path(cache) / f"simulator-{task.family.name}-{task.key[:16]}.json"
 
 
 def total_returns(episodes: Sequence[Episodes]) -> Doubles:

@@ -1,0 +1,69 @@
+"""What acting through the model's experts returns on systems never trained on, while training goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+import numpy as np
+import torch
+from lightning.pytorch import Trainer
+
+from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, log
+from hyperdyn.envs.spec import Family
+from hyperdyn.evaluate.manifest import EvaluationManifest
+from hyperdyn.evaluate.planning import Task, cached_simulator_return, planning_return, total_returns
+from hyperdyn.models.base import AbstractDynamics
+from hyperdyn.planning.base import AbstractPlanner
+from hyperdyn.statistics import iqm
+
+
+@final
+class PlanningReturn(AbstractEvaluation):
+    """Logs planning/<split>/return, the interquartile mean over the first systems of the family's evaluation manifest.
+
+    Where the simulator's return of the very same task is in the cache (`hyperdyn plan` leaves it there), also
+    planning/<split>/share of it. The ranks share the systems.
+
+    steps, history: of an episode, and of it that the model adapts from.
+    workers: processes that plan on each rank; 0 is the training process itself.
+    """
+
+    def __init__(
+        self,
+        family: Family,
+        planner: AbstractPlanner,
+        *,
+        every_n_steps: int = 0,
+        splits: Sequence[str] = ("interpolation",),
+        systems: int = 12,
+        steps: int = 100,
+        history: int = 16,
+        workers: int = 0,
+        cache: str | None = None,
+    ) -> None:
+        super().__init__(every_n_steps)
+        at_least(1, self, splits=len(splits), systems=systems, steps=steps)
+        at_least(0, self, history=history, workers=workers)
+        manifest = EvaluationManifest.of(family)
+        drawn = {split: manifest.systems(split, systems) for split in splits}
+        self.tasks = {split: Task(family, *found, planner, steps) for split, found in drawn.items()}
+        self.history = history
+        self.workers = workers
+        self.cache = cache
+
+    def evaluate(self, trainer: Trainer, model: AbstractDynamics) -> None:
+        metrics = {}
+        for split, task in self.tasks.items():
+            returns = torch.zeros(len(task.starts), dtype=torch.float64, device=next(model.parameters()).device)
+            mine = slice(trainer.global_rank, None, trainer.world_size)
+            if len(task.starts) > trainer.global_rank:
+                share = task.share(trainer.global_rank, trainer.world_size)
+                episodes = planning_return(share, model, history=self.history, workers=self.workers)
+                returns[mine] = torch.from_numpy(total_returns(episodes)).to(returns)
+            own = trainer.strategy.reduce(returns, reduce_op="sum").cpu().numpy()
+            metrics[f"planning/{split}/return"] = float(iqm(own))
+            ceiling = cached_simulator_return(task, self.cache)
+            if ceiling is not None:
+                metrics[f"planning/{split}/share"] = float(iqm(own) / iqm(np.asarray(ceiling)))
+        log(trainer, metrics)

@@ -1,0 +1,86 @@
+"""Videos of the model acting on a system that it was never trained on."""
+
+from __future__ import annotations
+
+from typing import final
+
+from lightning.pytorch import Trainer
+from PIL import Image
+from tensorboard.compat.proto.summary_pb2 import Summary
+
+from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, board, method_name, run_folder, step_of
+from hyperdyn.envs.spec import Family
+from hyperdyn.errors import ConfigError, nearest
+from hyperdyn.evaluate.manifest import EvaluationManifest
+from hyperdyn.evaluate.planning import Task, planning_return
+from hyperdyn.models.base import AbstractDynamics
+from hyperdyn.planning.base import AbstractPlanner
+from hyperdyn.render import Clip, save_gif, side_by_side
+from hyperdyn.render.video import RENDERERS
+
+
+@final
+class Videos(AbstractEvaluation):
+    """A GIF of one system: the expert made from K = history transitions beside another that knows less.
+
+    It goes to the run's `videos`, where it replaces an earlier one, and to TensorBoard as an image: `add_video` writes
+    nothing where moviepy 2 is installed.
+
+    beside: run folder or checkpoint of the other model; null is this model without history, K = 0.
+    system: number in the family's evaluation manifest.
+    renderer: "auto" renders with MuJoCo where there is OpenGL and draws skeletons elsewhere; "mujoco"; "skeleton".
+    """
+
+    def __init__(
+        self,
+        family: Family,
+        planner: AbstractPlanner,
+        *,
+        every_n_steps: int = 0,
+        split: str = "interpolation",
+        system: int = 0,
+        steps: int = 100,
+        history: int = 16,
+        beside: str | None = None,
+        renderer: str = "auto",
+    ) -> None:
+        super().__init__(every_n_steps)
+        at_least(1, self, steps=steps)
+        at_least(0, self, system=system, history=history)
+        if renderer not in RENDERERS:
+            raise ConfigError("Videos: unknown renderer", got=renderer, fix=nearest(renderer, RENDERERS))
+        factors, starts = EvaluationManifest.of(family).systems(split, system + 1)
+        self.task = Task(family, factors[[system]], starts[system:], planner, steps)
+        self.history = history
+        self.beside = beside
+        self.renderer = renderer
+        self.name = f"{split}_{system}"
+
+    def evaluate(self, trainer: Trainer, model: AbstractDynamics) -> None:
+        if not trainer.is_global_zero:
+            return
+        name, family = method_name(model), self.task.family
+        if self.beside is None:
+            clips = [self._clip(f"{name}, K = 0", model, 0)] if self.history else []
+        else:
+            from hyperdyn.checkpoint import load  # it knows the training, which knows its callbacks
+
+            other = load(self.beside).to(next(model.parameters()).device)
+            clips = [self._clip(method_name(other), other, self.history)]
+        clips.append(self._clip(f"{name}, K = {self.history}", model, self.history))
+        frames = side_by_side(family, self.task.factors[0], clips, renderer=self.renderer)
+        data = save_gif(family, frames, run_folder(trainer, "videos") / f"{self.name}.gif")
+        self._show(trainer, data, frames[0])
+
+    def _clip(self, label: str, model: AbstractDynamics, history: int) -> Clip:
+        (episode,) = planning_return(self.task, model, history=history)
+        return Clip(label, episode.state[0], episode.reward[0])
+
+    def _show(self, trainer: Trainer, data: bytes, frame: Image.Image) -> None:
+        writer = board(trainer)
+        if writer is None:
+            return
+        width, height = frame.size
+        image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=data)
+        summary = Summary(value=[Summary.Value(tag=f"videos/{self.name}", image=image)])
+        writer._get_file_writer().add_summary(summary, step_of(trainer))

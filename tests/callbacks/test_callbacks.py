@@ -1,0 +1,303 @@
+"""What callbacks write, read back from TensorBoard and from the run folder."""
+
+import copy
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import Tensor, nn
+
+from hyperdyn.callbacks.code_embedding import CodeEmbedding
+from hyperdyn.callbacks.planning_return import PlanningReturn
+from hyperdyn.callbacks.rollout_error import RolloutError
+from hyperdyn.callbacks.rollout_figures import RolloutFigures
+from hyperdyn.callbacks.videos import Videos
+from hyperdyn.callbacks.weight_histograms import WeightHistograms
+from hyperdyn.envs.spec import Family
+from hyperdyn.errors import ConfigError, ShardError
+from hyperdyn.evaluate.prediction import rollout_error
+from hyperdyn.evaluate.windows import Windows
+from hyperdyn.models.base import AbstractDynamics
+from hyperdyn.models.fixed import Fixed
+from hyperdyn.models.hyper import Hyper
+from hyperdyn.nn.encoders.mean_pool import MeanPoolEncoder
+from hyperdyn.planning.cem import CEM
+from hyperdyn.shards.store import ShardStore
+
+SMALL = {"history_sizes": (0, 8), "horizon": 4, "rows": 10}
+
+
+class Module(LightningModule):
+    """Trains a model on one step of random-looking windows; draws from the global generator as dropout would."""
+
+    def __init__(self, model: AbstractDynamics, store: ShardStore) -> None:
+        super().__init__()
+        self.model = model
+        self.dropout = nn.Dropout(0.2)
+        (self.batch,) = Windows((8,), 1, 10).batches(store, "train")
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+        query = self.batch.query
+        step = self.model.adapt(self.batch.context).step(query.obs[:, :, 0], query.action[:, :, 0])
+        return (self.dropout(step.next_obs) - query.next_obs[:, :, 0]).square().mean()
+
+    def train_dataloader(self) -> Any:
+        return torch.utils.data.DataLoader(torch.rand(4, 1), shuffle=True)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.parameters(), lr=1e-2)
+
+
+def hyper(family: Family) -> Hyper:
+    torch.manual_seed(0)
+    return Hyper(family.state, encoder=MeanPoolEncoder, hidden=(8,))
+
+
+def fixed(family: Family) -> Fixed:
+    torch.manual_seed(0)
+    return Fixed(family.state, hidden=(8,))
+
+
+def planner() -> CEM:
+    return CEM(horizon=3, candidates=8, iterations=1, elites=2, keep=1)
+
+
+def fit(model: AbstractDynamics, store: ShardStore, run: Path, callbacks: list[Callback], steps: int = 4) -> Trainer:
+    trainer = Trainer(
+        max_steps=steps,
+        accelerator="cpu",
+        devices=1,
+        default_root_dir=run,
+        logger=[TensorBoardLogger(run, name="tensorboard", version=""), CSVLogger(run, name="", version="")],
+        callbacks=callbacks,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+    torch.manual_seed(1)
+    trainer.fit(Module(model, store))
+    return trainer
+
+
+def events(run: Path) -> EventAccumulator:
+    found = EventAccumulator(str(run / "tensorboard"), size_guidance={"images": 0, "histograms": 0})
+    found.Reload()
+    return found
+
+
+def everything(family: Family, store: ShardStore) -> list[Callback]:
+    root = str(store.root)
+    return [
+        RolloutError(root, every_n_steps=2, **SMALL),
+        RolloutFigures(family, root, every_n_steps=2, systems=2, history_sizes=(0, 8), steps=5, entries=1),
+        WeightHistograms(root, every_n_steps=2, systems=4, history=8),
+        CodeEmbedding(family, root, every_n_steps=2, history=8),
+        PlanningReturn(family, planner(), every_n_steps=2, systems=3, steps=4),
+    ]
+
+
+def test_training_is_bitwise_the_same_with_and_without_callbacks(
+    point_mass: Family, point_mass_store: ShardStore, tmp_path: Path
+) -> None:
+    bare, watched = hyper(point_mass), hyper(point_mass)
+    fit(bare, point_mass_store, tmp_path / "bare", [])
+    expected = torch.rand(5)
+    fit(watched, point_mass_store, tmp_path / "watched", everything(point_mass, point_mass_store))
+    assert torch.equal(torch.rand(5), expected)
+    for name, value in bare.state_dict().items():
+        assert torch.equal(watched.state_dict()[name], value), name
+    assert watched.training == bare.training
+
+
+def test_rollout_error_logs_what_the_evaluation_computes(
+    point_mass: Family, point_mass_store: ShardStore, tmp_path: Path
+) -> None:
+    model = hyper(point_mass)
+    trainer = fit(
+        model, point_mass_store, tmp_path, [RolloutError(str(point_mass_store.root), every_n_steps=2, **SMALL)]
+    )
+    scores = rollout_error(model, point_mass_store, method="m", windows=Windows((0, 8), 4, 10), progress=False)
+    expected = {f"rollout_error/{s.split}/K{s.history}/nrmse_{h}": s.nrmse[h - 1] for s in scores for h in (1, 4)}
+    logged = {k: float(v) for k, v in trainer.logged_metrics.items() if k.startswith("rollout_error")}
+    assert logged == pytest.approx(expected)
+    assert set(expected) <= set(trainer.callback_metrics)
+    scalars = events(tmp_path)
+    for name, value in expected.items():
+        found = scalars.Scalars(name)
+        assert [e.step for e in found] == [1, 3]
+        assert found[-1].value == pytest.approx(value, rel=1e-5)
+    with open(tmp_path / "metrics.csv", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row.get("rollout_error/interpolation/K8/nrmse_4")]
+    assert [row["step"] for row in rows] == ["1", "3"]
+
+
+def test_a_callback_looks_once_at_each_step_and_always_at_the_end(
+    point_mass: Family, point_mass_store: ShardStore, tmp_path: Path
+) -> None:
+    name = "rollout_error/interpolation/K0/nrmse_1"
+    for every, expected in ((0, [2]), (2, [1, 2]), (3, [2])):
+        run = tmp_path / str(every)
+        callback = RolloutError(str(point_mass_store.root), every_n_steps=every, **SMALL)
+        fit(fixed(point_mass), point_mass_store, run, [callback], steps=3)
+        assert [e.step for e in events(run).Scalars(name)] == expected
+
+
+def test_shares_of_two_ranks_sum_to_the_whole(point_mass: Family, point_mass_store: ShardStore) -> None:
+    """The sums that the ranks hold, added as a sum-reduction adds them."""
+    from hyperdyn.evaluate.prediction import add_batch
+    from hyperdyn.metrics import HorizonError
+
+    windows, model = Windows((8,), 4, 10), hyper(point_mass).eval()
+    found = {share: HorizonError(4, 2) for share in ((0, 1), (0, 2), (1, 2))}
+    for (rank, world), error in found.items():
+        for batch in windows.batches(point_mass_store, "interpolation", slice(rank, None, world)):
+            add_batch({8: error}, model, batch, windows)
+    whole, one, two = found.values()
+    for name in whole._defaults:
+        setattr(one, name, getattr(one, name) + getattr(two, name))
+    torch.testing.assert_close(one.compute().nrmse, whole.compute().nrmse)
+
+
+def test_planning_return_is_that_of_the_evaluation_and_its_share_of_a_cached_ceiling(
+    point_mass: Family, point_mass_store: ShardStore, tmp_path: Path
+) -> None:
+    from hyperdyn.evaluate.planning import planning_return, simulator_return, total_returns
+    from hyperdyn.statistics import iqm
+
+    model, cache = hyper(point_mass), str(tmp_path / "cache")
+    callback = PlanningReturn(point_mass, planner(), systems=3, steps=4, cache=cache)
+    trainer = fit(model, point_mass_store, tmp_path / "a", [callback])
+    task = callback.tasks["interpolation"]
+    expected = float(iqm(total_returns(planning_return(task, copy.deepcopy(model)))))
+    assert float(trainer.logged_metrics["planning/interpolation/return"]) == pytest.approx(expected, rel=1e-5)
+    assert "planning/interpolation/share" not in trainer.logged_metrics
+    ceiling = simulator_return(task, cache)
+    trainer = fit(model, point_mass_store, tmp_path / "b", [callback], steps=1)
+    share = trainer.logged_metrics["planning/interpolation/share"]
+    own = trainer.logged_metrics["planning/interpolation/return"]
+    assert float(share) == pytest.approx(float(own) / float(iqm(ceiling)), rel=1e-4)
+
+
+def test_figures_go_to_tensorboard_and_to_files(
+    point_mass: Family, point_mass_store: ShardStore, tmp_path: Path
+) -> None:
+    root = str(point_mass_store.root)
+    callbacks: list[Callback] = [
+        RolloutFigures(point_mass, root, systems=2, history_sizes=(0, 8), steps=5),
+        CodeEmbedding(point_mass, root, history=8),
+    ]
+    fit(hyper(point_mass), point_mass_store, tmp_path, callbacks)
+    assert sorted(p.name for p in (tmp_path / "figures").iterdir()) == ["codes_train.png", "rollouts_interpolation.png"]
+    images = events(tmp_path)
+    for tag in ("codes/train", "rollouts/interpolation"):
+        (event,) = images.Images(tag)
+        assert event.step == 3
+        assert event.encoded_image_string.startswith(b"\x89PNG")
+        assert event.width > 300
+
+
+def test_the_projector_gets_a_code_and_all_factors_of_each_system(
+    point_mass: Family, point_mass_store: ShardStore, tmp_path: Path
+) -> None:
+    model = hyper(point_mass)
+    fit(model, point_mass_store, tmp_path, [CodeEmbedding(point_mass, str(point_mass_store.root), history=8)])
+    (tensors,) = tmp_path.rglob("tensors.tsv")
+    codes = np.loadtxt(tensors, delimiter="\t")
+    (batch,) = Windows((8,), 1, 1).batches(point_mass_store, "train")
+    with torch.no_grad():
+        np.testing.assert_allclose(codes, model.encode(batch.context).latent, rtol=1e-4, atol=1e-6)
+    lines = (tensors.parent / "metadata.tsv").read_text().splitlines()
+    assert lines[0].split("\t") == ["gain [N]", "drag [1/s]"]
+    factors = np.array([line.split("\t") for line in lines[1:]], dtype=float)
+    np.testing.assert_allclose(factors, batch.factors, rtol=1e-3)
+
+
+def test_histograms_are_of_the_generated_weights(
+    point_mass: Family, point_mass_store: ShardStore, tmp_path: Path
+) -> None:
+    model = hyper(point_mass)
+    fit(model, point_mass_store, tmp_path, [WeightHistograms(str(point_mass_store.root), systems=4, history=8)])
+    found = events(tmp_path)
+    sizes = {tag: found.Histograms(tag)[0].histogram_value.num for tag in found.Tags()["histograms"]}
+    assert sizes == {
+        "generated/layer1/weight": 4 * 2 * 8,
+        "generated/layer1/bias": 4 * 8,
+        "generated/layer2/weight": 4 * 8 * 2,
+        "generated/layer2/bias": 4 * 2,
+    }
+    (batch,) = Windows((8,), 1, 1).batches(point_mass_store, "interpolation", slice(4))
+    with torch.no_grad():
+        theta = model.adapt(batch.context).theta
+    assert theta is not None
+    spread = (theta.std(0, correction=0) / model.expert_spec.scale()).square().mean().sqrt()
+    assert found.Scalars("generated/spread")[0].value == pytest.approx(float(spread), rel=1e-4)
+
+
+def test_a_method_without_codes_or_generated_weights_has_none_to_show(
+    point_mass: Family, point_mass_store: ShardStore, tmp_path: Path
+) -> None:
+    root = str(point_mass_store.root)
+    fit(
+        fixed(point_mass),
+        point_mass_store,
+        tmp_path,
+        [WeightHistograms(root), CodeEmbedding(point_mass, root, history=8)],
+    )
+    assert not events(tmp_path).Tags()["histograms"]
+    assert not (tmp_path / "figures").exists()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda family: RolloutError("x", every_n_steps=-1), "RolloutError: every_n_steps"),
+        (lambda family: RolloutError("x", horizon=4, shown=(8,)), "beyond the horizon"),
+        (lambda family: RolloutError("x", context="supprt"), "did you mean 'support'"),
+        (lambda family: RolloutFigures(family, "x", systems=0), "RolloutFigures: systems"),
+        (lambda family: CodeEmbedding(family, "x", history=0), "CodeEmbedding: history"),
+        (lambda family: PlanningReturn(family, planner(), systems=0), "PlanningReturn: systems"),
+        (lambda family: Videos(family, planner(), renderer="mujco"), "did you mean 'mujoco'"),
+        (lambda family: Videos(family, planner(), steps=0), "Videos: steps"),
+    ],
+)
+def test_a_wrong_argument_is_named_when_the_callback_is_made(point_mass: Family, make: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        make(point_mass)
+
+
+def test_a_split_that_is_missing_is_told_before_training_starts(
+    point_mass: Family, point_mass_store: ShardStore, tmp_path: Path
+) -> None:
+    model = fixed(point_mass)
+    before = copy.deepcopy(model.state_dict())
+    with pytest.raises(ShardError, match="validation"):
+        fit(model, point_mass_store, tmp_path, [RolloutError(str(point_mass_store.root), splits=["validation"])])
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+def test_a_gif_goes_to_the_run_and_to_tensorboard(tmp_path: Path, point_mass_store: ShardStore) -> None:
+    from hyperdyn import envs
+
+    family = envs.load("pendulum")
+    model = Hyper(family.state, encoder=MeanPoolEncoder, hidden=(8,))
+    callback = Videos(family, planner(), steps=6, renderer="skeleton")
+    trainer = Trainer(
+        logger=TensorBoardLogger(tmp_path, name="tensorboard", version=""), default_root_dir=tmp_path, accelerator="cpu"
+    )
+    with torch.no_grad():
+        callback.evaluate(trainer, model.eval())
+    path = tmp_path / "videos" / "interpolation_0.gif"
+    with Image.open(path) as image:
+        assert image.n_frames == 7  # type: ignore[attr-defined]
+        assert image.size[0] > 2 * 300
+    trainer.loggers[0].finalize("success")
+    (event,) = events(tmp_path).Images("videos/interpolation_0")
+    assert event.encoded_image_string == path.read_bytes()
