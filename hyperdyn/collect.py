@@ -65,7 +65,7 @@ def collect(
     if workers:
         _check_pickles(job)
     factors = family.draw(split, first_system + systems, draw_seed)
-    store = ShardStore.create(root, _header(family, draw_seed, {"seed": seed, **description(behaviour)}))
+    store = ShardStore.create(root, header(family, draw_seed, {"seed": seed, **description(behaviour)}))
     missing = _missing(store, job, factors, first_system)
     with (
         Meter(f"collect {family.name} {split}", len(missing), "steps", enabled=progress) as meter,
@@ -116,7 +116,8 @@ def _check_same(info: ShardInfo, factors: NDArray[np.float64], job: EpisodeJob) 
         )
 
 
-def _header(family: Family, draw_seed: int, collector: Mapping[str, Any]) -> Header:
+def header(family: Family, draw_seed: int, collector: Mapping[str, Any]) -> Header:
+    """The header of a folder of this family's data; `collector` says in plain values how they are made."""
     return Header(
         env_id=family.env_id,
         family=family.name,
