@@ -22,8 +22,8 @@ from hyperdyn.statistics import iqm
 class PlanningReturn(AbstractEvaluation):
     """Logs planning/<split>/return, the interquartile mean over the first systems of the family's evaluation manifest.
 
-    Where the simulator's return of the very same task is in the cache (`hyperdyn plan` leaves it there), also
-    planning/<split>/share of it. The ranks share the systems.
+    Where the simulator's returns on these systems are in the cache (`hyperdyn plan` leaves them there), also
+    planning/<split>/share of them. The ranks share the systems.
 
     steps, history: of an episode, and of it that the model adapts from.
     workers: processes that plan on each rank; 0 is the training process itself.

@@ -9,6 +9,7 @@ from PIL import Image
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, board, method_name, run_folder, step_of
+from hyperdyn.checkpoint import load
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import ConfigError, nearest
 from hyperdyn.evaluate.manifest import EvaluationManifest
@@ -63,8 +64,6 @@ class Videos(AbstractEvaluation):
         if self.beside is None:
             clips = [self._clip(f"{name}, K = 0", model, 0)] if self.history else []
         else:
-            from hyperdyn.checkpoint import load  # it knows the training, which knows its callbacks
-
             other = load(self.beside).to(next(model.parameters()).device)
             clips = [self._clip(method_name(other), other, self.history)]
         clips.append(self._clip(f"{name}, K = {self.history}", model, self.history))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import ConfigError
+from hyperdyn.evaluate.cache import ReturnCache
 from hyperdyn.evaluate.results import CEILING, FLOOR, PlanningScore
 from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.models.simulator import SimulatorExpert
@@ -55,21 +56,24 @@ class Task:
 
     @property
     def key(self) -> str:
-        """Hash over all that the return of a method without parameters depends on."""
-        content = {
-            "family": [self.family.name, self.family.env_id, dict(self.family.env_kwargs), self.family.dt],
-            "factors": np.asarray(self.factors).tolist(),
-            "starts": [int(s) for s in self.starts],
-            "planner": [type(self.planner).__name__, _settings(self.planner)],
-            "steps": self.steps,
-        }
-        return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+        """Hash over what the return of a method without parameters depends on, the system itself apart."""
+        family = [self.family.name, self.family.env_id, dict(self.family.env_kwargs), self.family.dt]
+        return _hash([family, type(self.planner).__name__, _settings(self.planner), self.steps])
+
+    @property
+    def system_keys(self) -> list[str]:
+        """Of each system, the hash over its factors and its start."""
+        return [_hash([list(map(float, f)), int(s)]) for f, s in zip(self.factors, self.starts, strict=True)]
 
 
 def describe(planner: AbstractPlanner) -> str:
     """A planner's class and its public settings, as CEM(candidates=150, ...)."""
     shown = ", ".join(f"{k}={v}" for k, v in _settings(planner).items() if not k.startswith("_"))
     return f"{type(planner).__name__}({shown})"
+
+
+def _hash(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _settings(planner: AbstractPlanner) -> dict[str, Any]:
@@ -121,16 +125,29 @@ def planning_return(
     workers: processes that share the tiles; 0 is this one. On a GPU it is this one.
     progress: title of a progress bar; None shows none.
     """
-    on_cpu = model is None or next(model.parameters()).device.type == "cpu"
-    systems = range(len(task.starts))
-    size = TILE if on_cpu else len(systems)
-    tiles = [systems[i : i + size] for i in range(0, len(systems), size)]
-    found: dict[int, Episodes] = {}
-    with Meter(progress or "", len(tiles), "decisions", enabled=progress is not None) as bar:
-        for numbers, episodes in run_jobs(_Job(task, model, history), tiles, workers if on_cpu else 0):
-            found[numbers[0]] = episodes
-            bar.advance(len(numbers) * task.steps)
+    found = {n[0]: episodes for n, episodes in _tiles(task, model, range(len(task.starts)), history, workers, progress)}
     return [found[first] for first in sorted(found)]
+
+
+def _tiles(
+    task: Task,
+    model: AbstractDynamics | None,
+    systems: Sequence[int],
+    history: int,
+    workers: int,
+    progress: str | None,
+) -> Iterator[tuple[Sequence[int], Episodes]]:
+    """Episodes of these systems of a task with their numbers, a tile at a time, as they finish."""
+    on_cpu = model is None or next(model.parameters()).device.type == "cpu"
+    size = TILE if on_cpu else max(1, len(systems))
+    tiles = [systems[i : i + size] for i in range(0, len(systems), size)]
+    with (
+        Meter(progress or "", len(tiles), "decisions", enabled=progress is not None) as bar,
+        closing(run_jobs(_Job(task, model, history), tiles, workers if on_cpu else 0)) as results,
+    ):
+        for numbers, episodes in results:
+            yield numbers, episodes
+            bar.advance(len(numbers) * task.steps)
 
 
 def random_return(task: Task) -> Doubles:
@@ -146,32 +163,30 @@ def simulator_return(
 ) -> Doubles:
     """The ceiling: returns [systems] of planning with the simulator itself, which takes minutes.
 
-    cache: a folder where the returns are kept under the task's `key`; None keeps nothing.
+    cache: a folder that keeps the return of each system, so that none is computed twice, and an interrupted call
+        continues; None keeps nothing.
     """
-    kept = cached_simulator_return(task, cache)
-    if kept is not None:
-        return kept
-    returns = total_returns(planning_return(task, workers=workers, progress=progress))
-    if cache is not None:
-        path = _cache_file(task, cache)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        temporary.write_text(json.dumps({"key": task.key, "returns": returns.tolist()}), encoding="utf-8")
-        temporary.replace(path)
-    return returns
+    keys, store = task.system_keys, None if cache is None else _cache(task, cache)
+    known = {} if store is None else store.read()
+    missing = [i for i, key in enumerate(keys) if key not in known]
+    if missing:
+        for numbers, episodes in _tiles(task, None, missing, 0, workers, progress):
+            new = {keys[i]: float(r) for i, r in zip(numbers, episodes.returns, strict=True)}
+            known |= new
+            if store is not None:
+                store.add(new)
+    return np.array([known[key] for key in keys])
 
 
 def cached_simulator_return(task: Task, cache: Path | str | None) -> Doubles | None:
-    """What `simulator_return` kept of this very task, if it did."""
-    path = None if cache is None else _cache_file(task, cache)
-    if path is None or not path.exists():
-        return None
-    kept = json.loads(path.read_text(encoding="utf-8"))
-    return np.array(kept["returns"]) if kept["key"] == task.key else None
+    """What `simulator_return` kept, if it kept all systems of this task."""
+    known = {} if cache is None else _cache(task, cache).read()
+    keys = task.system_keys
+    return np.array([known[key] for key in keys]) if all(key in known for key in keys) else None
 
 
-def _cache_file(task: Task, cache: Path | str) -> Path:
-    return Path(cache) / f"simulator-{task.family.name}-{task.key[:16]}.json"
+def _cache(task: Task, folder: Path | str) -> ReturnCache:
+    return ReturnCache(Path(folder) / f"simulator-{task.family.name}-{task.key[:16]}.json")
 
 
 def total_returns(episodes: Sequence[Episodes]) -> Doubles:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
-from lightning.pytorch.utilities.seed import isolate_rng
 from torch import nn
 
 
@@ -20,10 +21,14 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
     Not `inference_mode`: a method may differentiate inside `adapt`.
     """
     modes = [(m, m.training) for m in model.modules()]
-    with isolate_rng(), torch.no_grad():
-        model.eval()
-        try:
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - others' code may draw from the old generator
+    gpu = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
+    try:
+        with torch.random.fork_rng(gpu), torch.no_grad():
+            model.eval()
             yield
-        finally:
-            for module, training in modes:
-                module.training = training
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+        for module, training in modes:
+            module.training = training

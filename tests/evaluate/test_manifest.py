@@ -2,14 +2,19 @@
 
 import json
 from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hyperdyn import envs
+from hyperdyn.envs.loading import available
 from hyperdyn.envs.spec import Factor, Family
 from hyperdyn.errors import HyperdynError
 from hyperdyn.evaluate.manifest import EvaluationManifest
+
+PACKAGED = resources.files("hyperdyn.conf") / "evaluation"
 
 
 def test_a_manifest_survives_its_file(point_mass: Family, tmp_path: Path) -> None:
@@ -57,3 +62,16 @@ def test_more_systems_than_there_are_and_unknown_splits_are_refused(point_mass: 
         manifest.systems("train", 3)
     with pytest.raises(HyperdynError, match="did you mean 'train'"):
         manifest.systems("trian")
+
+
+@pytest.mark.parametrize("name", sorted(p.name.removesuffix(".json") for p in PACKAGED.iterdir()))
+def test_the_manifests_of_the_package_are_whole_and_of_the_families_as_they_are(name: str) -> None:
+    family = envs.load(name)
+    manifest = EvaluationManifest.of(family)  # raises where it was changed, or the family was
+    assert {len(s.starts) for s in manifest.splits.values()} == {32}
+    starts = [start for s in manifest.splits.values() for start in s.starts]
+    assert len(set(starts)) == len(starts)
+
+
+def test_every_family_that_comes_with_the_package_has_a_manifest() -> None:
+    assert {p.name.removesuffix(".json") for p in PACKAGED.iterdir()} == set(available())

@@ -1,5 +1,6 @@
 """Methods are compared on the same task, under a floor and a ceiling."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,31 +46,65 @@ def test_history_is_as_long_as_asked(point_mass: Family, point_mass_truth: Any) 
     assert set(point_mass_truth.seen) == {3}
 
 
-def test_the_ceiling_is_computed_once(point_mass: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_ceiling_of_a_system_is_computed_once(
+    point_mass: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned: list[int] = []
+    tiles = planning._tiles
+
+    def counted(task: Task, model: None, systems: Sequence[int], *rest: Any) -> Any:
+        planned.extend(systems)
+        return tiles(task, model, systems, *rest)
+
+    monkeypatch.setattr(planning, "_tiles", counted)
+    assert planning.cached_simulator_return(task(point_mass), tmp_path) is None
     first = simulator_return(task(point_mass), tmp_path)
+    more = simulator_return(task(point_mass, 5), tmp_path)
+    assert planned == [0, 1, 2, 3, 4]
+    np.testing.assert_array_equal(more[:3], first)
+    np.testing.assert_array_equal(simulator_return(task(point_mass).share(1, 2), tmp_path), first[1::2])
+    np.testing.assert_array_equal(planning.cached_simulator_return(task(point_mass), tmp_path), first)
+    assert planned == [0, 1, 2, 3, 4]
+    simulator_return(task(point_mass, steps=7), tmp_path)
+    assert planned == [0, 1, 2, 3, 4, 0, 1, 2]
 
-    def never(*args: object, **kwargs: object) -> None:
-        raise AssertionError("planned again")
 
-    monkeypatch.setattr(planning, "planning_return", never)
-    np.testing.assert_array_equal(simulator_return(task(point_mass), tmp_path), first)
-    with pytest.raises(AssertionError, match="planned again"):
-        simulator_return(task(point_mass, steps=7), tmp_path)
+def test_an_interrupted_ceiling_continues(point_mass: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "TILE", 2)
+    whole, job = simulator_return(task(point_mass, 5)), planning._Job.__call__
+
+    def interrupted(self: Any, numbers: Sequence[int]) -> Any:
+        if numbers[0] == 2:
+            raise KeyboardInterrupt
+        return job(self, numbers)
+
+    monkeypatch.setattr(planning._Job, "__call__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        simulator_return(task(point_mass, 5), tmp_path)
+    seen: list[int] = []
+    monkeypatch.setattr(planning._Job, "__call__", lambda self, numbers: seen.extend(numbers) or job(self, numbers))
+    np.testing.assert_allclose(simulator_return(task(point_mass, 5), tmp_path), whole)
+    assert seen == [2, 3, 4]
 
 
 def test_the_key_of_a_task_names_all_that_matters(point_mass: Family) -> None:
     base = task(point_mass)
     others = [
-        task(point_mass, 2),
         replace(base, steps=7),
-        replace(base, starts=[0, 1, 3]),
-        replace(base, factors=base.factors * 1.01),
         replace(base, planner=CEM(horizon=4, candidates=16, iterations=2, elites=4, keep=1, correlation=0.5)),
         replace(base, family=replace(point_mass, env_kwargs={"frame_skip": 2})),
     ]
-    keys = {base.key, *(other.key for other in others)}
-    assert len(keys) == 1 + len(others)
+    assert len({base.key, *(other.key for other in others)}) == 1 + len(others)
     assert task(point_mass).key == base.key
+    systems = [base, replace(base, starts=[3, 4, 5]), replace(base, factors=base.factors * 1.01)]
+    assert len({key for t in systems for key in t.system_keys}) == 9
+
+
+def test_a_damaged_cache_is_computed_anew(point_mass: Family, tmp_path: Path) -> None:
+    first = simulator_return(task(point_mass), tmp_path)
+    (file,) = tmp_path.iterdir()
+    file.write_text("{")
+    np.testing.assert_array_equal(simulator_return(task(point_mass), tmp_path), first)
 
 
 def test_compare_scores_every_model_between_floor_and_ceiling(point_mass: Family, point_mass_truth: Any) -> None:
