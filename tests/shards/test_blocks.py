@@ -17,6 +17,7 @@ from hyperdyn.shards.format import ShardInfo
 from hyperdyn.shards.recent import RecentBlocks
 from hyperdyn.shards.support import SupportBlocks
 
+LAW = settings(max_examples=40, deadline=None, derandomize=True)
 LENGTHS = st.lists(st.integers(1, 30), min_size=2, max_size=7)
 
 
@@ -41,7 +42,7 @@ def episode_of(codes: np.ndarray) -> set[tuple[int, int]]:
     return set(zip(shard.tolist(), episode.tolist(), strict=True))
 
 
-@settings(max_examples=50)
+@LAW
 @given(LENGTHS, st.integers(1, 6), st.integers(1, 4), st.integers(0, 5), st.sampled_from([SupportBlocks, RecentBlocks]))
 def test_every_window_comes_at_most_once_and_none_is_made_up(
     lengths: list[int], rows: int, horizon: int, epoch: int, kind: Any
@@ -55,7 +56,7 @@ def test_every_window_comes_at_most_once_and_none_is_made_up(
     assert left_out <= (2 if kind is SupportBlocks else len(lengths)) * (rows - 1)
 
 
-@settings(max_examples=50)
+@LAW
 @given(
     LENGTHS, st.integers(0, 40), st.floats(0, 1, exclude_max=True), st.sampled_from(["scattered", "segment", "mixed"])
 )
@@ -92,6 +93,7 @@ def test_mixed_is_each_style() -> None:
     assert len(episode_of(made.block(Draw(0, 0, 24, 0.5, style=0.9)).context)) > 1
 
 
+@LAW
 @given(st.floats(0, 1, exclude_max=True))
 def test_a_segment_is_consecutive(where: float) -> None:
     made = SupportBlocks(by_system([system([5, 30, 9, 30])]), rows=2, horizon=1, seed=0, epoch=0, style="segment")

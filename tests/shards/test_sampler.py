@@ -11,6 +11,7 @@ from hyperdyn.errors import ConfigError
 from hyperdyn.shards.blocks import Draw
 from hyperdyn.shards.sampler import ElasticSampler
 
+LAW = settings(max_examples=40, deadline=None, derandomize=True)
 COUNTS = st.lists(st.integers(0, 9), min_size=1, max_size=12).map(np.array)
 SIZES = (0, 1, 4, 16)
 
@@ -29,7 +30,7 @@ def epoch_of(made: ElasticSampler, rank: int = 0, world: int = 1) -> list[list[D
     return batches
 
 
-@settings(max_examples=40)
+@LAW
 @given(COUNTS, st.sampled_from([4, 8]), st.integers(0, 3), st.booleans())
 def test_ranks_together_see_the_batches_of_one_process(
     counts: np.ndarray, systems: int, epoch: int, same: bool
@@ -40,7 +41,7 @@ def test_ranks_together_see_the_batches_of_one_process(
         assert [list(chain(*parts)) for parts in zip(*ranks, strict=True)] == alone
 
 
-@settings(max_examples=40)
+@LAW
 @given(COUNTS, st.integers(1, 9), st.integers(0, 3))
 def test_no_block_comes_twice_and_fewer_than_a_batch_are_left_out(counts: np.ndarray, systems: int, epoch: int) -> None:
     made = sampler(counts, systems, epoch=epoch)
@@ -53,7 +54,7 @@ def test_no_block_comes_twice_and_fewer_than_a_batch_are_left_out(counts: np.nda
     assert len(batches) == length
 
 
-@settings(max_examples=40)
+@LAW
 @given(COUNTS, st.integers(0, 20), st.sampled_from([1, 2, 4]))
 def test_a_state_goes_on_on_another_number_of_ranks(counts: np.ndarray, stop: int, world: int) -> None:
     whole = epoch_of(sampler(counts, 4))
