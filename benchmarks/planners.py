@@ -2,8 +2,9 @@
 
 One thread. CEM and MPPI make 450 predictions of 16 steps per decision and system (150 x 3 and 450 x 1), through a
 generated expert with the inputs and outputs of cheetah_mix. "Its network" means the forward passes, matrix products and
-activations, of that expert on that many rows and nothing else; "its products" the matrix products alone. Every planner
-steps the same expert and asks the same objective; B is the number of systems planned for at once.
+activations, of that expert on that many rows and nothing else; "its products" the matrix products alone. Against these,
+a decision includes folding the expert. Other libraries step the same folded expert and ask the same objective. B is the
+number of systems planned for at once.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from hyperdyn.planning.base import AbstractPlanner
 from hyperdyn.planning.cem import CEM
 from hyperdyn.planning.cost import trajectory_cost
 from hyperdyn.planning.mppi import MPPI
-from hyperdyn.types import Context, Expert, StateSpec
+from hyperdyn.types import Context, Expert, Plan, StateSpec
 
 SPEC = StateSpec(obs_dim=18, action_dim=6, drop=(0,), angles=(2,))
 H, N, ITERATIONS, ELITES = 16, 150, 3, 15
@@ -58,16 +59,16 @@ def _adapt(net: GeneratedMLP) -> Expert:
     return folded(lambda context: expert)(Context.empty(1, SPEC))
 
 
-def _decision(planner: AbstractPlanner, net: GeneratedMLP, batch: int) -> Call:
-    """One decision as the closed loop makes it, folding included."""
+def _decision(planner: AbstractPlanner, adapt: Callable[[], Expert], batch: int) -> Call:
+    """One decision as the closed loop makes it, from an expert that is at hand or made for it."""
     generators = [torch.Generator().manual_seed(b) for b in range(batch)]
     obs = torch.zeros(batch, SPEC.obs_dim)
-    warm = planner.plan(trajectory_cost(_adapt(net), obs, reward), SPEC.action_dim, generators)
 
-    def decide() -> object:
-        return planner.plan(trajectory_cost(_adapt(net), obs, reward), SPEC.action_dim, generators, warm.shift())
+    def decide(warm: Plan | None) -> Plan:
+        return planner.plan(trajectory_cost(adapt(), obs, reward), SPEC.action_dim, generators, warm)
 
-    return decide
+    last = decide(None)
+    return lambda: decide(last.shift())
 
 
 def _cem() -> CEM:
@@ -80,7 +81,7 @@ def _against_own_network(pairs: int) -> list[Result]:
         for batch in (16, 1):
             net = _net(hidden, batch)
             x, repeats = torch.randn(batch, N, SPEC.input_dim), range(H * ITERATIONS)
-            decide = _decision(_cem(), net, batch)
+            decide = _decision(_cem(), lambda net=net: _adapt(net), batch)
             size = f"{len(hidden)}x{hidden[0]}, B={batch}"
             whole = ratio(decide, lambda net=net, x=x, repeats=repeats: [net(x) for _ in repeats], pairs)
             products = ratio(decide, lambda net=net, x=x, repeats=repeats: [_products(net, x) for _ in repeats], pairs)
@@ -119,7 +120,7 @@ def _against_pytorch_mppi(pairs: int) -> list[Result]:
             u_min=-torch.ones(SPEC.action_dim),
             u_max=torch.ones(SPEC.action_dim),
         )
-        ours = _decision(MPPI(horizon=H, candidates=N * ITERATIONS), net, 1)
+        ours = _decision(MPPI(horizon=H, candidates=N * ITERATIONS), lambda expert=expert: expert, 1)
         obs = torch.zeros(SPEC.obs_dim)
         found = ratio(ours, lambda theirs=theirs, obs=obs: theirs.command(obs), pairs)
         label = f"MPPI against pytorch_mppi, {len(hidden)}x{hidden[0]}, B=1"
@@ -135,8 +136,9 @@ def _against_torchrl(pairs: int) -> list[Result]:
     results: list[Result] = []
     for hidden, goal in ((LARGE, None), (SMALL, 4.0)):
         net = _net(hidden, 1)
-        theirs = decision(_adapt(net), reward, SPEC, horizon=H, candidates=N, iterations=ITERATIONS, elites=ELITES)
-        found = 1 / ratio(_decision(_cem(), net, 1), theirs, pairs)
+        expert = _adapt(net)
+        theirs = decision(expert, reward, SPEC, horizon=H, candidates=N, iterations=ITERATIONS, elites=ELITES)
+        found = 1 / ratio(_decision(_cem(), lambda expert=expert: expert, 1), theirs, pairs)
         label = f"torchrl's CEM against ours, {len(hidden)}x{hidden[0]}, B=1"
         results.append(_result(label, found, goal, "higher"))
     return results

@@ -18,20 +18,20 @@ def best(candidates: Tensor, cost: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return candidates.gather(2, index[:, None, :, None].expand(-1, H, -1, A)), cost
 
 
-def moments(elites: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Weighted mean and variance [B,H,1,A] over elites [B,H,M,A], weights [B,M] that sum to one."""
-    w = weight[:, None, :, None]
-    mean = (elites * w).sum(2, keepdim=True)
-    return mean, ((elites - mean).square() * w).sum(2, keepdim=True)
+def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
+    """Mean [B,H,1,A] over candidates [B,H,M,A] with weights [B,M] that sum to one."""
+    return (values * weight[:, None, :, None]).sum(2, keepdim=True)
 
 
 def refit(elites: Tensor, cost: Tensor, mean: Tensor, std: Tensor, momentum: float) -> tuple[Tensor, Tensor]:
     """Mean and std [B,H,1,A] moved to those of elites [B,H,M,A] whose cost [B,M] is finite; unmoved if none is."""
     valid = cost < torch.inf
     count = valid.sum(1, keepdim=True)
-    new_mean, new_var = moments(elites, valid / count.clamp(min=1))
+    weight = valid / count.clamp(min=1)
+    new_mean = weighted_mean(elites, weight)
+    new_std = weighted_mean((elites - new_mean).square(), weight).sqrt()
     step = torch.where(count > 0, 1 - momentum, 0.0)[:, :, None, None]  # [B,1,1,1]
-    return torch.lerp(mean, new_mean, step), torch.lerp(std, new_var.sqrt(), step)
+    return torch.lerp(mean, new_mean, step), torch.lerp(std, new_std, step)
 
 
 def inject(candidates: Tensor, elites: Tensor, keep: int) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hyperdyn.planning import checks
 from hyperdyn.planning.base import AbstractPlanner
-from hyperdyn.planning.elites import best, decide, inject, moments, start
+from hyperdyn.planning.elites import best, decide, inject, start, weighted_mean
 from hyperdyn.planning.noise import ar1_factor, correlated
 from hyperdyn.types import CostFn, Plan
 
@@ -72,7 +72,7 @@ class MPPI(AbstractPlanner):
             inject(candidates, elite, self.keep)
             value = checks.finite_cost(cost, candidates)
             elite, elite_cost = best(candidates, value, self.elites)
-            weighted, _ = moments(candidates, self._weight(value, elite_cost[:, :1]))
+            weighted = weighted_mean(candidates, self._weight(value, elite_cost[:, :1]))
             mean = torch.where(elite_cost[:, :1, None, None] < torch.inf, weighted, mean)
         return decide(self.execute, mean, elite, elite_cost)
 
