@@ -1,6 +1,7 @@
 """B generated networks against one shared network of the same size, on the same number of rows.
 
-One thread. The two are timed in turn and compared pair by pair, so that whatever else the machine does hits both.
+One thread, and its processor time, so that waiting for a busy machine does not count. The two are timed in turn and
+compared pair by pair: what is left of other work, its share of the caches, hits both.
 """
 
 from __future__ import annotations
@@ -86,10 +87,10 @@ def _ratio(ours: Callable[[], None], plain: Callable[[], None], pairs: int, repe
 
 
 def _seconds(call: Callable[[], None], repeats: int) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(repeats):
         call()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 if __name__ == "__main__":
