@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hyperdyn.envs.spec import Family
 from hyperdyn.episodes import Floats, simulate_candidates
 from hyperdyn.models.base import AbstractDynamics
+from hyperdyn.models.folded import folded
 from hyperdyn.planning.base import AbstractPlanner
 from hyperdyn.planning.control import run_episodes
 
@@ -61,7 +62,7 @@ class OnPolicyJob:
         episodes = run_episodes(
             simulator,
             simulator.reset([int(w[0]) for w in words]),
-            self.model.adapt,
+            folded(self.model.adapt),
             self.planner,
             self.family.objective,
             self.family.state,

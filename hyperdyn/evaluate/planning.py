@@ -20,6 +20,7 @@ from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate.cache import ReturnCache
 from hyperdyn.evaluate.results import CEILING, FLOOR, PlanningScore
 from hyperdyn.models.base import AbstractDynamics
+from hyperdyn.models.folded import folded
 from hyperdyn.models.simulator import SimulatorExpert
 from hyperdyn.planning.base import AbstractPlanner
 from hyperdyn.planning.control import Adapt, Episodes, random_actions, run_episodes
@@ -237,4 +238,4 @@ def _adapt(model: AbstractDynamics | None, simulator: SimulatorExpert) -> tuple[
     if model is None:
         return (lambda context: simulator), "cpu"
     model.eval()
-    return model.adapt, next(model.parameters()).device
+    return folded(model.adapt), next(model.parameters()).device
