@@ -57,7 +57,7 @@ class RolloutError(AbstractEvaluation):
         store = ShardStore.open(self.data_dir)
         device = next(model.parameters()).device
         share = slice(trainer.global_rank, None, trainer.world_size)
-        metrics = {}
+        metrics: dict[str, float] = {}
         for split in self.splits:
             sizes = self.windows.history_sizes
             errors = {k: HorizonError(self.windows.horizon, model.spec.obs_dim).to(device) for k in sizes}

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -26,7 +26,7 @@ AHEAD = 2
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
-def run_jobs(job: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Iterator[Result]:
+def run_jobs(job: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Generator[Result]:
     """`job(item)` of every item, in the order in which they finish, each computed with one thread.
 
     workers: processes; 0 is this one. They are new interpreters, so `job` and the items must pickle. However this

@@ -24,9 +24,9 @@ def code_figure(codes: Array, factors: Array, names: Sequence[str], heading: str
     figure, axes = new_figure(min(COLUMNS, len(names)), rows, width=2.9, height=2.5)
     panels = [ax for row in axes for ax in row]
     for ax, name, value in zip(panels, names, np.asarray(factors, dtype=np.float64).T, strict=False):
-        dots = ax.scatter(*points.T, c=value, s=14, cmap="viridis", alpha=0.9, lw=0)
+        dots = ax.scatter(points[:, 0], points[:, 1], c=value, s=14, cmap="viridis", alpha=0.9, lw=0)
         bar = figure.colorbar(dots, ax=ax, pad=0.02, aspect=28)
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
         bar.ax.tick_params(labelsize=7, colors=FAINT)
         r2 = readout(codes, value)
         title(ax, name if np.isnan(r2) else f"{name}   R² {r2:.2f}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -19,7 +20,7 @@ PALETTE = ("#2563eb", "#e07a1f", "#159570", "#c43d6b", "#7a5af0", "#0e90b0", "#8
 RESERVED = {FLOOR: "#c3c9d2", CEILING: "#565e6c", "fixed": PALETTE[1], "hyper": PALETTE[0], "oracle": PALETTE[2]}
 DPI = 120
 
-_RC = {
+_RC: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "text.color": INK,

@@ -35,7 +35,8 @@ def write_report(
 
     It shows what there is: a run that was trained and not yet evaluated has curves and no tables.
 
-    beside: further run folders, whose results are compared with this one's. entries: names of an observation's entries.
+    beside: further run folders, whose results are compared with this one's.
+    entries: names of an observation's entries; by default those in the run's configuration.
     commands: what to type to get all of it again; by default those that the run's configuration tells.
 
     Raises:
@@ -54,7 +55,7 @@ def write_report(
         [
             ("At a glance", page.tiles(_headlines(results)) if results else ""),
             ("Videos", page.gallery(_files(runs, "videos", ".gif"))),
-            ("Results", _results_section(results, own, entries)),
+            ("Results", _results_section(results, own, entries or _entries(run))),
             ("Rollouts and codes", _pictures(runs, own)),
             ("Training", "".join(page.picture(p, p.parent.parent.name) for p in _curves(runs))),
             ("How to reproduce", _reproduce(runs, commands)),
@@ -152,6 +153,12 @@ def _reproduce(runs: Sequence[Path], commands: Sequence[str]) -> str:
         body.append(page.folded(f"every setting of {config.parent.name} (config.yaml)", text))
     body.append(page.code("\n".join(f"{name} {_version(name)}" for name in PACKAGES) + f"\n{_machine()}"))
     return "".join(body)
+
+
+def _entries(run: Path) -> list[str]:
+    config = run / "config.yaml"
+    found = OmegaConf.select(OmegaConf.load(config), "env.entries") if config.exists() else None
+    return [str(name) for name in found or []]
 
 
 def _choices(config: Path) -> str:

@@ -141,3 +141,9 @@ def test_metrics_are_read_as_curves_without_gaps(tmp_path: Path) -> None:
     figure = training_curves({**curves, "a/K16/x": [(0, 1.0)], "a/K4/x": [(0, 2.0)]})
     assert [ax.get_title(loc="left") for ax in figure.axes if ax.axison] == ["a/x", "train"]
     assert [line.get_label() for line in figure.axes[0].get_lines()] == ["K4", "K16"]
+
+
+def test_entries_have_the_names_that_the_runs_configuration_gives_them(tmp_path: Path) -> None:
+    run = run_folder(tmp_path)
+    (run / "config.yaml").write_text('env: {name: cheetah_mix, entries: ["x [m]", "pitch [rad]"]}\n')
+    assert "pitch [rad]" in Balance(write_report(run).read_text(encoding="utf-8")).text
