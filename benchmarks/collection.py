@@ -102,7 +102,7 @@ def _stretch(team: Iterator[SystemEpisodes], store: ShardStore) -> float:
 
 def _write(team: Iterator[SystemEpisodes], store: ShardStore, shards: int) -> None:
     for r in itertools.islice(team, shards):
-        store.append(split="train", system=r.system, round=0, factors=r.factors, obs=r.obs, action=r.action)
+        store.append(split="train", system=r.system, round=0, factors=r.factors.tolist(), obs=r.obs, action=r.action)
 
 
 if __name__ == "__main__":

@@ -72,7 +72,9 @@ def collect(
         closing(run_jobs(job, missing, workers)) as results,
     ):
         for r in results:
-            store.append(split=split, system=r.system, round=round, factors=r.factors, obs=r.obs, action=r.action)
+            store.append(
+                split=split, system=r.system, round=round, factors=r.factors.tolist(), obs=r.obs, action=r.action
+            )
             meter.advance(episodes * steps)
     store.close()
     return store

@@ -47,8 +47,9 @@ class PatternGenerator(AbstractOpenLoop):
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...], action_dim: int) -> Pattern:
         """Random patterns of leading dimensions `shape`."""
         joints = (*shape, action_dim)
+        slowest, fastest = np.log(self.frequency)
         return Pattern(
-            frequency=np.exp(rng.uniform(*np.log(self.frequency), shape)),
+            frequency=np.exp(rng.uniform(slowest, fastest, shape)),
             amplitude=rng.uniform(*self.amplitude, joints),
             phase=rng.uniform(0.0, 2 * np.pi, joints),
             offset=rng.uniform(-self.offset, self.offset, joints),
