@@ -28,18 +28,20 @@ def explain(error: Exception, name: str, overrides: Sequence[str]) -> ConfigErro
         except OverrideParseException:
             return _unreadable(text)
     loader = GlobalHydra.instance().config_loader()
+    own = [override for override in parsed if _group(override).startswith("hydra")]
     chosen, keys = [], []
-    for override in parsed:
-        (chosen if loader.get_group_options(_group(override), overrides=list(overrides)) else keys).append(override)
+    for override in (o for o in parsed if o not in own):
+        is_group = loader.get_group_options(_group(override), overrides=list(overrides))
+        (chosen if is_group else keys).append(override)
     for override in parsed:
         if override.is_sweep_override():
             return ConfigError("several values are a sweep", got=override.input_line, fix="add --multirun")
     for override in chosen:
         if fault := _option_fault(loader, override, overrides):
             return fault
-    base = _compose(name, chosen)
+    base = _compose(name, own + chosen)
     if base is None:
-        base = _compose(name, [])
+        base = _compose(name, own)
         for override in chosen if base is not None else []:
             if fault := _group_fault(base, override, name):
                 return fault
@@ -118,7 +120,9 @@ def _key_fault(base: DictConfig, override: Override) -> ConfigError | None:
 def _exists(base: DictConfig, key: str) -> bool:
     parent, _, last = key.rpartition(".")
     node = OmegaConf.select(base, parent, throw_on_missing=False) if parent else base
-    return OmegaConf.is_list(node) or (OmegaConf.is_dict(node) and last in list(node))  # of the node itself, `in` is false for ???
+    return OmegaConf.is_list(node) or (
+        OmegaConf.is_dict(node) and last in list(node)
+    )  # of the node itself, `in` is false for ???
 
 
 def _paths(node: DictConfig, prefix: str = "") -> Iterator[str]:

@@ -14,6 +14,9 @@ class Cart(gymnasium.Env):
     def set_state(self, state):
         self.state = state
 
+    def segments(self, state):  # for videos: a plank from (x, z) to (x, z)
+        return [[[state[0] - 0.2, 0.0], [state[0] + 0.2, 0.0]]]
+
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
         self.state = self.np_random.uniform(-1, 1, 2)

@@ -24,6 +24,7 @@ class SteppingSimulator(AbstractSimulator):
         set_state(state): put the system into a state [X]
         observe(state): static or class method, observations [...,S] of states [...,X]; left out if they are the same
         state_of(obs): its inverse, where there is one; left out if they are the same
+        segments(state), ground(x): the side view for videos, as in `skeleton.Drawable`; left out, there are no videos
 
     Raises:
         EnvError: the environment's state cannot be set, or does not show what the environment observes.
@@ -79,3 +80,22 @@ class SteppingSimulator(AbstractSimulator):
                     env.step(action[b, n, t])
                     states[b, n, t] = env.state
         return states
+
+    def segments(self, system: int, state: Array) -> Array:
+        """The body of a system in a state [X] as segments [n,2,2].
+
+        Raises:
+            EnvError: the environment has no side view.
+        """
+        env = self.envs[system]
+        if not hasattr(env, "segments"):
+            raise EnvError(
+                f"{self._type.__name__} cannot be drawn",
+                fix="give it a method `segments(state)` to [n,2,2], or switch videos off: callbacks.videos=null",
+            )
+        return np.asarray(env.segments(state), dtype=np.float64)
+
+    def ground(self, system: int, x: Array) -> Array | None:
+        """Height [...] of the ground at x [...], None where there is none."""
+        env = self.envs[system]
+        return np.asarray(env.ground(x), dtype=np.float64) if hasattr(env, "ground") else None

@@ -75,3 +75,10 @@ def test_a_file_that_is_no_yaml_is_named(tmp_path: Path) -> None:
     (tmp_path / "planner" / "broken.yaml").write_text("a: 1\na: 2\n")
     with pytest.raises(ConfigError, match=r"broken\.yaml"):
         config.compose("plan", [f"hydra.searchpath=[file://{tmp_path}]", "planner=broken"])
+
+
+def test_a_typo_beside_an_option_of_another_package_is_found(tmp_path: Path) -> None:
+    (tmp_path / "planner").mkdir()
+    (tmp_path / "planner" / "mine.yaml").write_text("horizon: 1\n")
+    with pytest.raises(ConfigError, match=r"did you mean 'planner\.horizon'"):
+        config.compose("plan", [f"hydra.searchpath=[file://{tmp_path}]", "planner=mine", "planner.horzon=2"])

@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from hyperdyn.envs import load, pendulum
+from hyperdyn.envs import load, pendulum, skeleton
 from hyperdyn.envs.spec import Family
 from hyperdyn.envs.stepping import SteppingSimulator
 from hyperdyn.errors import EnvError
@@ -19,6 +19,13 @@ class OpenPendulum(pendulum.Pendulum):
     """The pendulum, telling what it shows of a state."""
 
     observe = staticmethod(pendulum._observe)
+
+
+class DrawnPendulum(OpenPendulum):
+    """The pendulum with a side view."""
+
+    def segments(self, state: np.ndarray) -> list[list[list[float]]]:
+        return [[[0.0, 0.0], list(pendulum._tip(state))]]
 
 
 class ClosedPendulum(pendulum.Pendulum):
@@ -75,3 +82,17 @@ def test_without_an_inverse_observations_give_no_state() -> None:
     simulator = family_of(OpenPendulum).simulate(load("pendulum").nominal[None])
     with pytest.raises(EnvError, match="state_of"):
         simulator.state_of(np.zeros((1, 3)))
+
+
+def test_a_side_view_is_the_environments_own() -> None:
+    factors, state = load("pendulum").nominal[None], np.array([0.3, 0.0])
+    simulator = family_of(DrawnPendulum).simulate(factors)
+    expected = load("pendulum").simulate(factors).segments(0, state)  # type: ignore[attr-defined]
+    np.testing.assert_allclose(skeleton.segments(simulator, 0, state), expected)
+    assert skeleton.ground(simulator, 0, state) is None
+
+
+def test_without_a_side_view_the_error_says_how_to_go_on() -> None:
+    simulator = family_of(OpenPendulum).simulate(load("pendulum").nominal[None])
+    with pytest.raises(EnvError, match=r"callbacks\.videos=null"):
+        skeleton.segments(simulator, 0, np.zeros(2))
