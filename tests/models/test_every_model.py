@@ -13,6 +13,7 @@ from torch import Tensor
 
 import hyperdyn.conf
 from hyperdyn.models.base import AbstractDynamics, rollout
+from hyperdyn.nn.mlp import MLPSpec
 from hyperdyn.types import Context, StateSpec, Transitions
 
 YAMLS = sorted(Path(hyperdyn.conf.__file__).parent.glob("model/*.yaml"))
@@ -97,6 +98,8 @@ def test_expert_says_what_it_was_made_from(model):
 def test_executed_sizes_lead_from_inputs_to_observations(model):
     sizes = model.executed_sizes
     assert (sizes[0], sizes[-1]) == (SPEC.input_dim, SPEC.obs_dim)
+    theta = model.adapt(context()).theta
+    assert theta is None or theta.shape[1] == MLPSpec(sizes).n_params
 
 
 @pytest.mark.parametrize("garbage", [float("nan"), float("inf"), 1e30])
