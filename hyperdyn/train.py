@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule, Trainer, seed_everything
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from omegaconf import DictConfig, OmegaConf
 
@@ -33,6 +33,7 @@ class Objects:
     module: DynamicsModule
     datamodule: LightningDataModule
     trainer: Trainer
+    timer: Timer  # of the fit, all parts of an interrupted one together
 
 
 def train(cfg: DictConfig) -> tuple[dict[str, float], Objects]:
@@ -88,13 +89,14 @@ def assemble(cfg: DictConfig, resume: Path | None = None) -> Objects:
     datamodule = build.construct(cfg.data)
     offered = {"family": family, "run_dir": str(run), "data_dir": cfg.data_dir}
     step = read_checkpoint(resume)["global_step"] if resume else 0
+    timer = Timer()
     trainer = Trainer(
         **build.plain(cfg.trainer),
         default_root_dir=run,
         logger=[TensorBoardLogger(run, name="tensorboard", version=""), csv_logger(run, step)],
-        callbacks=[saver(run, cfg.checkpoint_every), *build.plugins(cfg.get("callbacks"), **offered)],
+        callbacks=[timer, saver(run, cfg.checkpoint_every), *build.plugins(cfg.get("callbacks"), **offered)],
     )
-    return Objects(family, module, datamodule, trainer)
+    return Objects(family, module, datamodule, trainer, timer)
 
 
 def saver(run: Path, every_n_steps: int) -> ModelCheckpoint:

@@ -33,12 +33,17 @@ class Run:
 
     def keep(self, results: Results) -> None:
         """Add results to those of the folder."""
-        merged = Results.load(self._file).merged(results) if self._file.exists() else results
-        merged.save(self._file)
+        keep(self.path, results)
 
     @property
     def _file(self) -> Path:
         return self.path / RESULTS
+
+
+def keep(folder: Path, results: Results) -> None:
+    """Add results to the results.json of a run folder."""
+    file = folder / RESULTS
+    (Results.load(file).merged(results) if file.exists() else results).save(file)
 
 
 def folders(patterns: str | Sequence[str]) -> list[Path]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from omegaconf import DictConfig, OmegaConf
 
 from hyperdyn.commands import collect
+from hyperdyn.commands.runs import keep
 from hyperdyn.config import compose
+from hyperdyn.evaluate.results import MethodFacts, Results
 from hyperdyn.train import train
 
 
@@ -18,7 +22,10 @@ def run(cfg: DictConfig) -> float | None:
     for overrides in cfg.collect:
         part = compose("collect", [f"data_dir={cfg.data_dir}", *overrides])
         collect.run(OmegaConf.merge(part, {"env": cfg.env}))  # type: ignore[arg-type]
-    metrics, _ = train(cfg)
+    metrics, objects = train(cfg)
+    if objects.trainer.is_global_zero:
+        facts = MethodFacts(cfg.method, training_seconds=objects.timer.time_elapsed("train"))
+        keep(Path(cfg.run_dir), Results(objects.family.name, methods=(facts,)))
     for name, value in sorted(metrics.items()):
         print(f"{name:<40} {value:.4g}")
     print(f"run folder: {cfg.run_dir}")
