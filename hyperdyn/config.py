@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import hydra
-import yaml
+import yaml  # type: ignore[import-untyped]
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser

@@ -29,7 +29,8 @@ def explain(error: Exception, name: str, overrides: Sequence[str]) -> ConfigErro
             return _unreadable(text)
     loader = GlobalHydra.instance().config_loader()
     own = [override for override in parsed if _group(override).startswith("hydra")]
-    chosen, keys = [], []
+    chosen: list[Override] = []
+    keys: list[Override] = []
     for override in (o for o in parsed if o not in own):
         is_group = loader.get_group_options(_group(override), overrides=list(overrides))
         (chosen if is_group else keys).append(override)
@@ -41,11 +42,9 @@ def explain(error: Exception, name: str, overrides: Sequence[str]) -> ConfigErro
             return fault
     base = _compose(name, own + chosen)
     if base is None:
-        base = _compose(name, own)
-        for override in chosen if base is not None else []:
-            if fault := _group_fault(base, override, name):
-                return fault
-        return _shortened(error)
+        plain = _compose(name, own)
+        faults = [_group_fault(plain, override, name) for override in chosen] if plain is not None else []
+        return next((fault for fault in faults if fault), _shortened(error))
     for override in keys:
         if fault := _key_fault(base, override):
             return fault
@@ -126,11 +125,11 @@ def _exists(base: DictConfig, key: str) -> bool:
 
 
 def _paths(node: DictConfig, prefix: str = "") -> Iterator[str]:
-    for key in node:
-        if str(key).startswith("_"):
+    for key in map(str, node):
+        if key.startswith("_"):
             continue
         yield f"{prefix}{key}"
-        if OmegaConf.is_missing(node, str(key)) or OmegaConf.is_interpolation(node, str(key)):
+        if OmegaConf.is_missing(node, key) or OmegaConf.is_interpolation(node, key):
             continue
         if OmegaConf.is_dict(node[key]):
             yield from _paths(node[key], f"{prefix}{key}.")

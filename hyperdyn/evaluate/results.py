@@ -110,7 +110,7 @@ class Results:
         """Raises HyperdynError where there is no such file or it is not one of ours."""
         path = Path(path)
         if not path.exists():
-            raise HyperdynError("no results", got=str(path), fix=f"hyperdyn evaluate run={path.parent}")
+            raise HyperdynError("no results", got=str(path), fix=f"hyperdyn evaluate {path.parent}")
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             if content.pop("format") != FORMAT:
@@ -122,7 +122,7 @@ class Results:
                 tuple(MethodFacts(**_facts(r)) for r in content["methods"]),
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            fix = f"delete it and run: hyperdyn evaluate run={path.parent}"
+            fix = f"delete it and run: hyperdyn evaluate {path.parent}"
             raise HyperdynError(f"{path} is not a results file", got=repr(error), fix=fix) from error
 
 

@@ -49,7 +49,8 @@ def test_from_collection_to_report(folder: Path) -> None:
         f"collect env=cart systems.train=8 systems.interpolation=2 systems.extrapolation=2 workers=0 {conf}",
         "verify data/cart",
         f"train env=cart trainer=cpu trainer.max_steps=4 data.systems=4 data.rows=4 model.hidden=[8] {conf}"
-        " callbacks.planning_return=null callbacks.videos.steps=4 +callbacks.videos.planner.iterations=1",
+        " callbacks.planning_return=null callbacks.rollout_figures=null callbacks.code_embedding=null"
+        " callbacks.videos.steps=4 +callbacks.videos.planner.iterations=1",
         "evaluate runs/cart-hyper rows=4 horizon=2 history_sizes=[0,4]",
         "plan runs/cart-hyper planner.candidates=16 planner.iterations=1 planner.horizon=3 systems=2 steps=3 workers=0",
         "report runs/cart-hyper",
