@@ -74,6 +74,28 @@ def test_a_crash_while_the_list_takes_over_its_journal_changes_nothing(
     assert systems(tmp_path) == [0, 1, 2, 3]
 
 
+def test_a_reader_misses_nothing_while_the_list_takes_over_its_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = ShardStore.create(tmp_path, HEADER)
+    reader = ShardStore.open(tmp_path)
+    put(writer, 0)
+    read = manifest.Manifest._read_journal
+    taken_over = []
+
+    def late(own: manifest.Manifest) -> None:
+        if own is reader._manifest and not taken_over:
+            taken_over.append(True)
+            writer.close()
+            put(writer, 1)
+        read(own)
+
+    monkeypatch.setattr(manifest.Manifest, "_read_journal", late)
+    reader.refresh()
+    assert taken_over
+    assert [info.system for info in reader.infos()] == [0, 1]
+
+
 @pytest.mark.parametrize("call", [1, 2, 3, 4], ids=["shard", "its folder", "its record", "manifest"])
 def test_a_full_disk_is_explained_and_the_store_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int

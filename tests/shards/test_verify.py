@@ -37,12 +37,17 @@ def change(store: ShardStore, system: int, damage: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("damage", ["missing", "truncated"])
-def test_loading_a_shard_of_another_size_names_it_and_the_repair(store: ShardStore, damage: str) -> None:
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [("missing", "is missing"), ("truncated", "bytes, the manifest says")],
+    ids=["missing", "truncated"],
+)
+def test_loading_a_shard_of_another_size_names_it_and_the_repair(store: ShardStore, damage: str, says: str) -> None:
     path = change(store, 2, damage)
     with pytest.raises(ShardError) as error:
         store.load(store.infos()[2])
     assert f"train/{path.name}" in str(error.value)
+    assert says in str(error.value)
     assert f"hyperdyn verify {store.root} repair=true" in str(error.value)
 
 
