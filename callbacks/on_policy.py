@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import os
 from contextlib import closing
-from typing import Any
+from typing import Any, cast
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import ConfigError
+from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.on_policy import OnPolicyJob, OnPolicySystem
 from hyperdyn.planning.base import AbstractPlanner
 from hyperdyn.progress import Meter
@@ -62,7 +63,7 @@ class OnPolicyCollection(Callback):
                 raise ConfigError(f"on-policy collection: {name}", got=count, expected="1 or more")
         self.family, self.planner = family, planner
         self.systems, self.rounds, self.first_step, self.every_n_steps = systems, rounds, first_step, every_n_steps
-        self.settings = {
+        self.settings: dict[str, Any] = {
             "steps": family.episode_steps if steps is None else steps,
             "history": history,
             "noise": noise,
@@ -110,7 +111,7 @@ class OnPolicyCollection(Callback):
         mine = range(first, first + self.systems)[trainer.global_rank :: trainer.world_size]
         todo = [(n, factors[n]) for n in mine if n not in there]
         on_cpu = pl_module.device.type == "cpu"
-        model = copy.deepcopy(pl_module.model).eval()  # type: ignore[arg-type, operator]
+        model = copy.deepcopy(cast(AbstractDynamics, pl_module.model)).eval()
         job = OnPolicyJob(self.family, model, self.planner, round=self.done, **self.settings)
         tiles = [todo[i : i + self.tile] for i in range(0, len(todo), self.tile)]
         returns: list[float] = []
@@ -138,8 +139,8 @@ def _append(store: ShardStore, r: OnPolicySystem, executed: int, considered: int
             split="train",
             system=r.system,
             round=considered,
-            factors=r.factors,
+            factors=r.factors.tolist(),
             obs=r.candidate_obs,
             action=r.candidate_action,
         )
-    store.append(split="train", system=r.system, round=executed, factors=r.factors, obs=r.obs, action=r.action)
+    store.append(split="train", system=r.system, round=executed, factors=r.factors.tolist(), obs=r.obs, action=r.action)

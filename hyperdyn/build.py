@@ -44,7 +44,7 @@ def construct(cfg: Any, **kwargs: Any) -> Any:
 
 
 def family(cfg: DictConfig | Mapping[str, Any]) -> Family:
-    return construct(cfg)  # type: ignore[no-any-return]
+    return construct(cfg)
 
 
 def recipe(cfg: DictConfig | Mapping[str, Any], of: Family) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def model(recipe: Mapping[str, Any]) -> AbstractDynamics:
     """The untrained method that a recipe describes."""
     state = recipe["state"]
     spec = StateSpec(state["obs_dim"], state["action_dim"], tuple(state["drop"]), tuple(state["angles"]))
-    return construct(recipe["model"], spec=spec)  # type: ignore[no-any-return]
+    return construct(recipe["model"], spec=spec)
 
 
 def plugins(cfg: Mapping[str, Any] | None, **offered: Any) -> list[Any]:
