@@ -83,6 +83,7 @@ def legend(ax: Axes) -> None:
 
 
 def headline(figure: Figure, text: str, note: str = "") -> None:
-    """A title over all panels, and on its right a note on how to read them."""
+    """A title over all panels, and below them a note on how to read them."""
     figure.suptitle(text, x=0.01, ha="left", fontsize=12, fontweight="bold", color=INK)
-    figure.text(0.995, 0.985, note, ha="right", va="top", fontsize=8, color=FAINT)
+    if note:
+        figure.supxlabel(note, x=0.995, ha="right", fontsize=8, color=FAINT)
