@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -140,7 +141,8 @@ def _tiles(
 ) -> Iterator[tuple[Sequence[int], Episodes]]:
     """Episodes of these systems of a task with their numbers, a tile at a time, as they finish."""
     on_cpu = model is None or next(model.parameters()).device.type == "cpu"
-    size = TILE if on_cpu else max(1, len(systems))
+    share = math.ceil(len(systems) / max(1, workers))  # so that no worker idles while another holds two tiles
+    size = max(1, min(TILE, share) if on_cpu else len(systems))
     tiles = [systems[i : i + size] for i in range(0, len(systems), size)]
     with (
         Meter(progress or "", len(tiles), "decisions", enabled=progress is not None) as bar,
