@@ -21,8 +21,10 @@ from omegaconf import DictConfig, OmegaConf
 from hyperdyn import build
 from hyperdyn.checkpoint import CHECKPOINTS, LAST, read_checkpoint
 from hyperdyn.envs.spec import Family
-from hyperdyn.errors import CheckpointError
+from hyperdyn.errors import CheckpointError, ConfigError, nearest
 from hyperdyn.module import DynamicsModule
+
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ def quiet() -> Iterator[None]:
 def assemble(cfg: DictConfig, resume: Path | None = None) -> Objects:
     """Every object of a run, wired and not yet run."""
     run = Path(cfg.run_dir)
+    _check_precision(str(cfg.trainer.get("precision") or "32-true"))
     family = build.family(cfg.env)
     recipe = build.recipe(cfg.model, family)
     module = DynamicsModule(build.model(recipe), family, recipe=recipe, **build.plain(cfg.module))
@@ -125,6 +128,12 @@ def csv_logger(run: Path, step: int) -> CSVLogger:
     if kept:
         logger.experiment.save()
     return logger
+
+
+def _check_precision(precision: str) -> None:
+    """Raises ConfigError unless weights and batches stay in float32: shards, normaliser and simulators are."""
+    if precision not in PRECISIONS:
+        raise ConfigError("unknown precision of training", got=precision, fix=nearest(precision, PRECISIONS))
 
 
 def _checkpoint(which: str | os.PathLike[str] | None, run: Path) -> Path | None:

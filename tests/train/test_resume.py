@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from hyperdyn import build
 from hyperdyn.checkpoint import load, read_checkpoint
 from hyperdyn.envs.spec import Family
-from hyperdyn.errors import CheckpointError
+from hyperdyn.errors import CheckpointError, ConfigError
 from hyperdyn.shards.format import Header
 from hyperdyn.shards.store import ShardStore
 from hyperdyn.train import train
@@ -131,3 +131,21 @@ def test_the_normaliser_of_a_trained_model_stays_when_data_change(cfg: DictConfi
 def test_a_checkpoint_that_is_not_there_is_an_error_in_words(cfg: DictConfig) -> None:
     with pytest.raises(CheckpointError, match="no such checkpoint"):
         train(OmegaConf.merge(cfg, {"ckpt": "nowhere.ckpt"}))
+
+
+def test_mixed_precision_trains_and_others_are_refused(cfg: DictConfig) -> None:
+    _, objects = train(OmegaConf.merge(cfg, {"trainer": {"precision": "bf16-mixed"}}))
+    assert all(torch.isfinite(p).all() and p.dtype == torch.float32 for p in objects.module.parameters())
+    with pytest.raises(ConfigError, match="precision"):
+        train(OmegaConf.merge(cfg, {"trainer": {"precision": "64-true"}}))
+
+
+def test_averaged_weights_are_what_a_run_keeps(cfg: DictConfig) -> None:
+    average = {"_target_": "lightning.pytorch.callbacks.EMAWeightAveraging", "decay": 0.5}
+    _, objects = train(OmegaConf.merge(cfg, {"callbacks": {"average": average}}))
+    plain = OmegaConf.merge(cfg, {"run_dir": cfg.run_dir + "-plain"})
+    train(plain)
+    kept, last = load(cfg.run_dir).state_dict(), load(plain.run_dir).state_dict()
+    for key, value in objects.module.model.state_dict().items():
+        assert torch.equal(value, kept[key]), key
+    assert not torch.equal(kept["hypernetwork.theta0"], last["hypernetwork.theta0"])
