@@ -46,9 +46,10 @@ def histories_of(records: Sequence[PredictionScore] | Sequence[PlanningScore]) -
 
 
 def prediction(results: Results, method: str, split: str, history: int, step: int) -> Summary | None:
-    """NRMSE `step` steps ahead with its 95 % interval; None where it was not evaluated."""
+    """NRMSE `step` steps ahead with its 95 % interval, contexts from other episodes if there are any; None if none."""
     chosen = [r for r in results.prediction if (r.method, r.split, r.history) == (method, split, history)]
     chosen = [r for r in chosen if len(r.per_system[0]) >= step]
+    chosen = [r for r in chosen if r.context == "support"] or chosen
     if not chosen:
         return None
     grid = _grid([[row[step - 1] for row in r.per_system] for r in chosen])
@@ -63,7 +64,8 @@ def planning(results: Results, method: str, split: str) -> Summary | None:
 
 def return_difference(results: Results, first: str, second: str, split: str) -> Summary | None:
     """Return of the first method minus the second's, system by system and run by run."""
-    a, b = _returns(results, first, split), _returns(results, second, split)
+    how = _how(results, first, split)
+    a, b = _returns(results, first, split, how), _returns(results, second, split, how)
     if a is None or b is None or a.shape[1] != b.shape[1]:
         return None
     seeds = max(len(a), len(b)) if min(len(a), len(b)) == 1 else min(len(a), len(b))  # floor and ceiling have one run
@@ -73,14 +75,23 @@ def return_difference(results: Results, first: str, second: str, split: str) -> 
 
 def share_of_ceiling(results: Results, method: str, split: str) -> float | None:
     """Return relative to the simulator's under the same planner, both as interquartile means."""
-    own, ceiling = _returns(results, method, split), _returns(results, CEILING, split)
+    how = _how(results, method, split)
+    own, ceiling = _returns(results, method, split, how), _returns(results, CEILING, split, how)
     if own is None or ceiling is None:
         return None
     return float(iqm(own.reshape(-1)) / iqm(ceiling.reshape(-1)))
 
 
-def _returns(results: Results, method: str, split: str) -> np.ndarray | None:
-    chosen = [r for r in results.planning if (r.method, r.split) == (method, split)]
+def _how(results: Results, method: str, split: str) -> tuple[str, int] | None:
+    """Planner and steps of a method's latest record."""
+    own = [(r.planner, r.steps) for r in results.planning if (r.method, r.split) == (method, split)]
+    return own[-1] if own else None
+
+
+def _returns(results: Results, method: str, split: str, how: tuple[str, int] | None = None) -> np.ndarray | None:
+    """[seeds, systems] of a method under one planner: the given one, or that of its latest record."""
+    how = how or _how(results, method, split)
+    chosen = [r for r in results.planning if (r.method, r.split, (r.planner, r.steps)) == (method, split, how)]
     if not chosen:
         return None
     most = max(r.history for r in chosen)

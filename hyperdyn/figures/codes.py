@@ -29,7 +29,7 @@ def code_figure(codes: Array, factors: Array, names: Sequence[str], heading: str
         bar.outline.set_visible(False)
         bar.ax.tick_params(labelsize=7, colors=FAINT)
         r2 = readout(codes, value)
-        title(ax, name if np.isnan(r2) else f"{name}   R² {r2:.2f}")
+        title(ax, name if np.isnan(r2) else f"{name}   R² {max(r2, 0):.2f}")
         ax.set_xticks([])
         ax.set_yticks([])
     for ax in panels[len(names) :]:
@@ -50,10 +50,13 @@ def principal_components(codes: Array, count: int = 2) -> tuple[Array, float]:
 
 
 def readout(codes: Array, value: Array, ridge: float = 1e-2) -> float:
-    """R^2 of a ridge regression of one factor [M] on standardised codes [M,Z], over five folds; NaN where constant."""
+    """R^2 of a ridge regression of one factor [M] on standardised codes [M,Z], over five folds.
+
+    NaN where the factor is constant, or where there are fewer than three systems for each entry of a code.
+    """
     z, y = np.asarray(codes, dtype=np.float64), np.asarray(value, dtype=np.float64)
     M, total = len(y), float(((y - y.mean()) ** 2).sum())
-    if M < 10 or total == 0:
+    if len(z) < max(10, 3 * z.shape[1]) or total == 0:
         return float("nan")
     spread = z.std(0)
     z = (z - z.mean(0)) / np.where(spread > 0, spread, 1)

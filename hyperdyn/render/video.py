@@ -63,7 +63,9 @@ def side_by_side(
 
 def gif(frames: Sequence[Image.Image], dt: float = FRAME) -> bytes:
     """An endless GIF, dt seconds a picture; the last one stays for a second."""
-    palette = frames[len(frames) // 2].quantize(64, method=Image.Quantize.MEDIANCUT)
+    palette = frames[len(frames) // 2].quantize(
+        64, method=Image.Quantize.MAXCOVERAGE
+    )  # keeps the colour of small things
     small = [f.quantize(palette=palette, dither=Image.Dither.NONE) for f in frames]
     durations = [round(1000 * dt)] * (len(small) - 1) + [1000]
     buffer = io.BytesIO()

@@ -110,3 +110,24 @@ def test_runs_on_different_systems_do_not_mix() -> None:
     mixed = Results("f", (prediction(seed=0), prediction(seed=1, systems=4)))
     with pytest.raises(HyperdynError, match="different systems"):
         summary.prediction(mixed, "hyper", "interpolation", 16, 1)
+
+
+def test_returns_under_different_planners_are_not_pooled_and_each_has_its_own_ceiling() -> None:
+    other = [
+        replace(planning(CEILING, 0, 900.0, 0), planner="MPPI"),
+        replace(planning("hyper", 0, 500.0), planner="MPPI"),
+    ]
+    mixed = results().merged(Results("cheetah_mix", (), tuple(other)))
+    found = summary.planning(mixed, "hyper", "interpolation")
+    assert found is not None
+    assert (found.interval.value, found.seeds) == (535.0, 1)
+    assert summary.share_of_ceiling(mixed, "hyper", "interpolation") == pytest.approx(535 / 935)
+    assert summary.return_difference(mixed, "hyper", FLOOR, "interpolation") is None
+
+
+def test_recent_contexts_are_not_pooled_with_support() -> None:
+    recent = replace(prediction(), context="recent", per_system=((9.0, 9.0, 9.0),) * 5)
+    mixed = results().merged(Results("cheetah_mix", (recent,)))
+    expected = summary.prediction(results(), "hyper", "interpolation", 16, 1)
+    assert summary.prediction(mixed, "hyper", "interpolation", 16, 1) == expected
+    assert summary.prediction(Results("f", (recent,)), "hyper", "interpolation", 16, 1) is not None
