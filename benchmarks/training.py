@@ -67,7 +67,7 @@ def configuration(folder: Path) -> DictConfig:
 
 
 def lightning_seconds(cfg: DictConfig) -> float:
-    """Median seconds of a step of `hyperdyn train`."""
+    """Mean seconds of a step of `hyperdyn train`."""
     torch.manual_seed(0)
     objects = assemble(cfg)
     clock = Clock()

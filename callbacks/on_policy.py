@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import os
 from contextlib import closing
+from pathlib import Path
 from typing import Any, cast
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -16,7 +16,7 @@ from hyperdyn.on_policy import OnPolicyJob, OnPolicySystem
 from hyperdyn.planning.base import AbstractPlanner
 from hyperdyn.progress import Meter
 from hyperdyn.shards.store import ShardStore
-from hyperdyn.workers import run_jobs
+from hyperdyn.workers import cores, run_jobs
 
 FIRST_ROUND = 10
 """Rounds of shards below this one are left to `hyperdyn collect`."""
@@ -74,7 +74,7 @@ class OnPolicyCollection(Callback):
         self.every_n_epochs = every_n_epochs
         self.new_systems = new_systems
         self.tile = tile
-        self.workers = (os.cpu_count() or 1) if workers is None else workers
+        self.workers = cores() if workers is None else workers
         self.done = 0
         self.epochs = 0  # since the last round
 
@@ -89,6 +89,13 @@ class OnPolicyCollection(Callback):
             raise ConfigError(
                 "on-policy collection would add this run's shards to a folder that others read",
                 fix="data.root='${run_dir}/data' data.fork_of='${data_dir}'",
+            )
+        root = Path(trainer.datamodule.root)  # type: ignore[attr-defined]
+        if trainer.ckpt_path is None and any(root.glob(f"train/*-{FIRST_ROUND}.*")):
+            raise ConfigError(
+                "the run folder holds rounds of an earlier run, which planned with another model",
+                got=str(root),
+                fix=f"ckpt=last continues that run; for a new one choose another name, or delete {root}",
             )
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -128,10 +128,8 @@ class DynamicsModule(LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         kind = torch.optim.Adam if self.optimiser == "adam" else torch.optim.AdamW
         optimiser = kind(self.parameters(), lr=self.lr, weight_decay=self.weight_decay, fused=True)
-        total = max(1, int(self.trainer.estimated_stepping_batches))
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimiser, lambda step: warmup_cosine(step, self.warmup_steps, total)
-        )
+        total = max(1, int(self.trainer.estimated_stepping_batches)) if self.schedule == "cosine" else None
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda i: warmup_cosine(i, self.warmup_steps, total))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

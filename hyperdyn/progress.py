@@ -27,7 +27,7 @@ class Meter:
         self.total = total
         self.unit = unit
         self.enabled = enabled
-        self.console = Console(stderr=True)
+        self.console = console or Console(stderr=True)
         self.parts = 0
         self.units = 0
         self.bar: Progress | None = None

@@ -51,6 +51,12 @@ def run_jobs(job: Callable[[Item], Result], items: Sequence[Item], workers: int)
             worker.stop()
 
 
+def cores() -> int:
+    """Cores that this process may use; 0, which is no worker process, if that is one."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return available if available > 1 else 0
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Torch works on one thread: small work is slower on two, and sums then depend on how many there are."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 from omegaconf import DictConfig
 
 from hyperdyn import build
 from hyperdyn.collect import collect
+from hyperdyn.workers import cores
 
 
 def run(cfg: DictConfig) -> None:
@@ -34,9 +33,3 @@ def run(cfg: DictConfig) -> None:
         )
         infos = store.infos(split=str(split))
         print(f"{split}: {len(infos)} shards, {sum(i.bytes for i in infos) / 1e6:.1f} MB in {store.root}")
-
-
-def cores() -> int:
-    """Cores that this process may use; 0, which is no worker process, if that is one."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return available if available > 1 else 0

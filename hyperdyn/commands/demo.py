@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from hyperdyn import build
 from hyperdyn.checkpoint import CHECKPOINTS, LAST, load, read_checkpoint
 from hyperdyn.commands import evaluate, plan, report
 from hyperdyn.commands import train as training
 from hyperdyn.config import compose
+from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate.manifest import EvaluationManifest
 from hyperdyn.evaluate.planning import Task, planning_return
 from hyperdyn.render import Clip, save_gif, side_by_side
@@ -26,6 +27,7 @@ def run(cfg: DictConfig) -> None:
     The run folder is that of the first of `cfg.methods`; the others have theirs inside it.
     """
     root = Path(cfg.run_dir)
+    _same_as_before(root, cfg)
     folders = {m: root if i == 0 else root / m for i, m in enumerate(cfg.methods)}
     for method, folder in folders.items():
         _once(root, f"train-{method}", lambda m=method, f=folder: _train(cfg, m, f))  # type: ignore[misc]
@@ -36,6 +38,20 @@ def run(cfg: DictConfig) -> None:
     report.run(compose("report", [runs]))
 
 
+def _same_as_before(root: Path, cfg: DictConfig) -> None:
+    """Raises ConfigError if the folder is of a demo with another configuration."""
+    file = root / DONE / "config.yaml"
+    if not file.is_file():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(cfg, file, resolve=True)
+    elif OmegaConf.load(file) != OmegaConf.create(OmegaConf.to_container(cfg, resolve=True)):
+        raise ConfigError(
+            f"'{root}' is of a demo with another configuration",
+            got=f"what {file} differs from",
+            fix=f"name=ANOTHER for a new one, or delete {root}",
+        )
+
+
 def _once(root: Path, stage: str, work: Callable[[], object]) -> None:
     mark = root / DONE / stage
     if mark.exists():
@@ -43,7 +59,6 @@ def _once(root: Path, stage: str, work: Callable[[], object]) -> None:
         return
     print(f"--- {stage} ---", flush=True)
     work()
-    mark.parent.mkdir(parents=True, exist_ok=True)
     mark.touch()
 
 

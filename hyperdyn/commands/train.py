@@ -13,12 +13,8 @@ from hyperdyn.evaluate.results import MethodFacts, Results
 from hyperdyn.train import train
 
 
-def run(cfg: DictConfig) -> float | None:
-    """Collect what the run names and data_dir does not hold yet, train, and say where the run is.
-
-    Returns:
-        The validation loss, for a sweeper that optimises, where the run logs one.
-    """
+def run(cfg: DictConfig) -> None:
+    """Collect what the run names and data_dir does not hold yet, train, and say where the run is."""
     for overrides in cfg.collect:
         part = compose("collect", [f"data_dir={cfg.data_dir}", *overrides])
         collect.run(OmegaConf.merge(part, {"env": cfg.env}))  # type: ignore[arg-type]
@@ -29,4 +25,3 @@ def run(cfg: DictConfig) -> float | None:
     for name, value in sorted(metrics.items()):
         print(f"{name:<40} {value:.4g}")
     print(f"run folder: {cfg.run_dir}")
-    return metrics.get("val/loss")

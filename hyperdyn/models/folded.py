@@ -80,7 +80,9 @@ def _fold(norm: Normaliser, layers: list[Layer]) -> list[Layer]:
     weight, bias = layers[0]
     bias = bias - ((norm.input_mean / norm.input_std) @ weight)[:, None]
     weight = weight / norm.input_std[:, None]
-    plain = torch.cat([torch.arange(run.start, run.stop, device=weight.device) for run in norm.plain_runs])
+    plain = torch.tensor(
+        [i for run in norm.plain_runs for i in range(run.start, run.stop)], device=weight.device
+    ).long()
     seen, rest = weight.split([len(plain), weight.shape[1] - len(plain)], dim=1)
     whole = weight.new_zeros(weight.shape[0], norm.spec.obs_dim, weight.shape[2]).index_copy(1, plain, seen)
     layers = [(torch.cat([whole, rest], dim=1), bias), *layers[1:]]

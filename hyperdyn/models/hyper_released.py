@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 
 from hyperdyn.models.base import AbstractDynamics, ChangeExpert
+from hyperdyn.nn.encoders.base import Encoding
 from hyperdyn.nn.encoders.flat import FlatEncoder
 from hyperdyn.nn.mlp import GeneratedMLP, MLPSpec
 from hyperdyn.types import Context, Expert, StateSpec
@@ -41,12 +42,12 @@ class HyperReleased(AbstractDynamics):
     def executed_sizes(self) -> tuple[int, ...]:
         return self.expert_spec.sizes
 
-    def encode(self, context: Context) -> Tensor:
-        """The code [B,1] of each history."""
+    def encode(self, context: Context) -> Encoding:
+        """What the history of each of the B systems is encoded to; the code is [B,1]."""
         x, y = self.norm.pairs(context.history)
-        return self.encoder(x, y, context.mask).code
+        return self.encoder(x, y, context.mask)
 
     def adapt(self, context: Context) -> Expert:
-        code = self.encode(context)
+        code = self.encode(context).code
         theta = self.hypernetwork(code)
         return ChangeExpert(self.norm, GeneratedMLP(self.expert_spec, theta), code=code, theta=theta)

@@ -1,6 +1,5 @@
 """Rounds of on-policy data: the right systems, what really happened, and a run that goes on with it."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,20 +92,27 @@ def test_new_systems_follow_those_that_were_met(point_mass: Family, data: Path, 
 def test_rounds_come_when_they_are_due_and_not_after_the_end(point_mass: Family, data: Path, tmp_path: Path) -> None:
     _, by_steps = fit(point_mass, data, tmp_path, max_steps=8, first_step=4)
     assert by_steps.done == 2
-    _, by_epochs = fit(point_mass, data, tmp_path, max_steps=8, every_n_epochs=3)
+    _, by_epochs = fit(point_mass, data, tmp_path / "epochs", max_steps=8, every_n_epochs=3)
     assert by_epochs.done == 1
-    _, too_late = fit(point_mass, data, tmp_path, max_steps=4, first_step=4)
+    _, too_late = fit(point_mass, data, tmp_path / "late", max_steps=4, first_step=4)
     assert too_late.done == 0
 
 
-def test_a_round_that_is_there_is_not_played_again(
+def test_a_round_that_was_interrupted_plays_what_is_missing(
     point_mass: Family, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    trainer, callback = fit(point_mass, data, tmp_path)
+    played: list[int] = []
+    monkeypatch.setattr(OnPolicyJob, "__call__", lambda self, tile: played.extend(n for n, _ in tile) or [])
+    callback.done, callback.systems = 1, 4
+    callback._collect(trainer, trainer.lightning_module)
+    assert played == [2, 3]
+
+
+def test_rounds_of_another_run_are_not_taken_over(point_mass: Family, data: Path, tmp_path: Path) -> None:
     fit(point_mass, data, tmp_path)
-    played: list[Sequence[Any]] = []
-    monkeypatch.setattr(OnPolicyJob, "__call__", lambda self, tile: played.append(tile) or [])
-    fit(point_mass, data, tmp_path)
-    assert not played
+    with pytest.raises(ConfigError, match="rounds of an earlier run"):
+        fit(point_mass, data, tmp_path)
 
 
 def test_a_system_is_played_alike_whoever_shares_its_tile(point_mass: Family) -> None:

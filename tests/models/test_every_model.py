@@ -17,7 +17,7 @@ from hyperdyn.nn.mlp import MLPSpec
 from hyperdyn.types import Context, StateSpec, Transitions
 
 YAMLS = sorted(Path(hyperdyn.conf.__file__).parent.glob("model/*.yaml"))
-ORDER_MATTERS = {"hyper_released"}
+ORDER_MATTERS = {"hyper_released", "hyper_flat", "hyper_gru"}
 IGNORES_CONTEXT = {"fixed"}
 
 SPEC = StateSpec(obs_dim=4, action_dim=2, drop=(0,), angles=(2,))

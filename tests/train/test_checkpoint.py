@@ -45,10 +45,22 @@ def test_a_privileged_model_is_rebuilt_with_the_ranges_it_was_told(point_mass: F
     assert build.model(recipe).privileged
 
 
-def test_classes_of_other_packages_are_not_built_unless_trusted(point_mass: Family, tmp_path: Path) -> None:
-    _, checkpoint = content(point_mass, model={**MODEL, "encoder": {"_target_": "os.system"}})
+@pytest.mark.parametrize(
+    "target",
+    [
+        "os.system",
+        "torch.nn.Linear",
+        "hyperdyn.checkpoint.torch.load",
+        "hyperdyn.checkpoint.nn.Linear",
+        "hyperdyn.shards.files.write_whole",
+        "hyperdyn.shards.fork.shutil.copyfile",
+        "hyperdyn.nn.encoders.nothing.Nothing",
+    ],
+)
+def test_nothing_but_our_network_classes_is_built(target: str, point_mass: Family, tmp_path: Path) -> None:
+    _, checkpoint = content(point_mass, model={**MODEL, "encoder": {"_target_": target}})
     torch.save(checkpoint, tmp_path / "a.ckpt")
-    with pytest.raises(CheckpointError, match="not trusted"):
+    with pytest.raises(CheckpointError, match="no network class of a trusted package"):
         load(tmp_path / "a.ckpt")
 
 

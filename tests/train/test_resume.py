@@ -133,6 +133,14 @@ def test_a_checkpoint_that_is_not_there_is_an_error_in_words(cfg: DictConfig) ->
         train(OmegaConf.merge(cfg, {"ckpt": "nowhere.ckpt"}))
 
 
+def test_a_constant_rate_stays_where_the_warm_up_left_it(cfg: DictConfig) -> None:
+    module = {"schedule": "constant", "warmup_steps": 2}
+    _, objects = train(OmegaConf.merge(cfg, {"module": module}))
+    assert objects.trainer.optimizers[0].param_groups[0]["lr"] == 1e-2
+    _, objects = train(OmegaConf.merge(cfg, {"module": {"warmup_steps": 2}}))
+    assert objects.trainer.optimizers[0].param_groups[0]["lr"] == pytest.approx(0.0)
+
+
 def test_mixed_precision_trains_and_others_are_refused(cfg: DictConfig) -> None:
     _, objects = train(OmegaConf.merge(cfg, {"trainer": {"precision": "bf16-mixed"}}))
     assert all(torch.isfinite(p).all() and p.dtype == torch.float32 for p in objects.module.parameters())
