@@ -22,7 +22,7 @@ from hyperdyn.diagnose import explain
 from hyperdyn.errors import ConfigError
 
 CONF = "hyperdyn.conf"
-SETTLED = ("method", "name", "run_dir")
+SETTLED = ("method", "name", "run_dir", "overrides")
 """Keys that may refer to what only Hydra knows: a group's choice, the folder of a job."""
 
 
@@ -117,6 +117,11 @@ def _choice(group: str) -> str:
     return str(HydraConfig.get().runtime.choices[group])
 
 
+def _asked() -> list[str]:
+    """`${asked:}`: the overrides that this configuration was composed with."""
+    return [str(text) for text in HydraConfig.get().overrides.task]
+
+
 def _run_dir(name: str) -> str:
     """`${run_dir:name}`: runs/<name>, or the folder of this job in a sweep."""
     if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
@@ -124,5 +129,6 @@ def _run_dir(name: str) -> str:
     return f"runs/{name}"
 
 
+OmegaConf.register_new_resolver("asked", _asked, replace=True)
 OmegaConf.register_new_resolver("choice", _choice, replace=True)
 OmegaConf.register_new_resolver("run_dir", _run_dir, replace=True)

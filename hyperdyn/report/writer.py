@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 from collections.abc import Sequence
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -162,11 +163,8 @@ def _entries(run: Path) -> list[str]:
 
 
 def _choices(config: Path) -> str:
-    """The settings that say most about a run, as a command line has them."""
-    cfg = OmegaConf.load(config)
-    keys = {"name": "name", "env": "env.name", "seed": "seed", "data_dir": "data_dir"}
-    found = {key: OmegaConf.select(cfg, path) for key, path in keys.items()}
-    return " ".join(f"{k}={v}" for k, v in found.items() if v is not None)
+    """The overrides of a run, as a shell takes them."""
+    return " ".join(shlex.quote(str(text)) for text in OmegaConf.load(config).get("overrides") or [])
 
 
 def _version(package: str) -> str:

@@ -59,7 +59,9 @@ def run_folder(root: Path) -> Path:
     for folder in ("figures", "videos"):
         (run / folder).mkdir(parents=True)
     results().save(run / "results.json")
-    (run / "config.yaml").write_text(f'name: demo\nseed: 3\nenv: {{name: cheetah_mix}}\nnote: "{EVIL}"\n')
+    (run / "config.yaml").write_text(
+        f'name: demo\nseed: 3\noverrides: [seed=3, "model.hidden=[64]"]\nenv:\n  name: cheetah_mix\n  entries: [x, "pitch [rad]"]\nnote: "{EVIL}"\n'
+    )
     (run / "metrics.csv").write_text("step,train/loss,text\n0,1.0,\n10,,word\n20,0.5,\n")
     Image.new("RGB", (8, 8), "red").save(run / "figures" / "rollouts_500.png")
     frames = [Image.new("P", (8, 8), i) for i in range(3)]
@@ -67,10 +69,15 @@ def run_folder(root: Path) -> Path:
     return run
 
 
-def test_the_page_is_whole_and_needs_nothing_else(tmp_path: Path) -> None:
-    run = run_folder(tmp_path)
-    path = write_report(run)
-    assert path == run / "report.html"
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a run folder that holds everything."""
+    return write_report(run_folder(tmp_path_factory.mktemp("report")))
+
+
+def test_the_page_is_whole_and_needs_nothing_else(report: Path) -> None:
+    path = report
+    assert path.name == "report.html"
     page = Balance(path.read_text(encoding="utf-8"))
     assert not page.open
     assert all(s.startswith(("data:image/", "#")) for s in page.sources)
@@ -78,15 +85,15 @@ def test_the_page_is_whole_and_needs_nothing_else(tmp_path: Path) -> None:
     assert not re.search(r"https?://|url\(|@import", path.read_text(encoding="utf-8"))
 
 
-def test_text_from_files_is_escaped(tmp_path: Path) -> None:
-    source = write_report(run_folder(tmp_path)).read_text(encoding="utf-8")
+def test_text_from_files_is_escaped(report: Path) -> None:
+    source = report.read_text(encoding="utf-8")
     assert "<script" not in source
     assert Balance(source).text.count(EVIL) == 2  # the note of a method, and config.yaml
 
 
-def test_the_page_tells_the_main_numbers_and_how_to_get_them(tmp_path: Path) -> None:
-    text = Balance(write_report(run_folder(tmp_path)).read_text(encoding="utf-8")).text
-    for expected in ("60 %", "0.100", "12,345", "hyperdyn train name=demo env=cheetah_mix seed=3", "rollouts 500"):
+def test_the_page_tells_the_main_numbers_and_how_to_get_them(report: Path) -> None:
+    text = Balance(report.read_text(encoding="utf-8")).text
+    for expected in ("60 %", "0.100", "12,345", "hyperdyn train seed=3 'model.hidden=[64]'", "rollouts 500"):
         assert expected in text, expected
 
 
@@ -143,7 +150,6 @@ def test_metrics_are_read_as_curves_without_gaps(tmp_path: Path) -> None:
     assert [line.get_label() for line in figure.axes[0].get_lines()] == ["K4", "K16"]
 
 
-def test_entries_have_the_names_that_the_runs_configuration_gives_them(tmp_path: Path) -> None:
-    run = run_folder(tmp_path)
-    (run / "config.yaml").write_text('env: {name: cheetah_mix, entries: ["x [m]", "pitch [rad]"]}\n')
-    assert "pitch [rad]" in Balance(write_report(run).read_text(encoding="utf-8")).text
+def test_entries_have_the_names_that_the_runs_configuration_gives_them(report: Path) -> None:
+    text = Balance(report.read_text(encoding="utf-8")).text
+    assert "pitch [rad]" in text.split("config.yaml")[0]
