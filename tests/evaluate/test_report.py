@@ -60,7 +60,8 @@ def run_folder(root: Path) -> Path:
         (run / folder).mkdir(parents=True)
     results().save(run / "results.json")
     (run / "config.yaml").write_text(
-        f'name: demo\nseed: 3\noverrides: [seed=3, "model.hidden=[64]"]\nenv:\n  name: cheetah_mix\n  entries: [x, "pitch [rad]"]\nnote: "{EVIL}"\n'
+        'name: demo\nseed: 3\noverrides: [seed=3, "model.hidden=[64]"]\n'
+        f'env:\n  name: cheetah_mix\n  entries: [x, "pitch [rad]"]\nnote: "{EVIL}"\n'
     )
     (run / "metrics.csv").write_text("step,train/loss,text\n0,1.0,\n10,,word\n20,0.5,\n")
     Image.new("RGB", (8, 8), "red").save(run / "figures" / "rollouts_500.png")
