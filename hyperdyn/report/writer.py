@@ -164,7 +164,7 @@ def _entries(run: Path) -> list[str]:
 
 def _choices(config: Path) -> str:
     """The overrides of a run, as a shell takes them."""
-    return " ".join(shlex.quote(str(text)) for text in OmegaConf.load(config).get("overrides") or [])
+    return " ".join(shlex.quote(str(text)) for text in OmegaConf.select(OmegaConf.load(config), "overrides") or [])
 
 
 def _version(package: str) -> str:
