@@ -15,7 +15,9 @@ from hyperdyn.config import compose
 from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate.manifest import EvaluationManifest
 from hyperdyn.evaluate.planning import Task, planning_return
+from hyperdyn.evaluate.results import Results
 from hyperdyn.render import Clip, save_gif, side_by_side
+from hyperdyn.report.writer import RESULTS
 
 DONE = ".done"
 """Folder of a demo in which each finished stage leaves an empty file of its name."""
@@ -71,16 +73,21 @@ def _train(cfg: DictConfig, method: str, folder: Path) -> None:
 
 
 def _video(cfg: DictConfig, folders: dict[str, Path]) -> None:
-    """The same unseen system under every method, last to first: what does not adapt beside what does."""
+    """One unseen system under every method, last to first: what does not adapt beside what does.
+
+    It is the system on which the first method's return is the median of those planned on.
+    """
     family = build.family(cfg.env)
     settings = compose("plan", ["runs=none", *cfg.plan])
-    factors, starts = EvaluationManifest.of(family).systems(settings.splits[0], cfg.video_system + 1)
-    task = Task(family, factors[-1:], starts[-1:], build.construct(settings.planner), settings.steps)
+    factors, starts = EvaluationManifest.of(family).systems(settings.splits[0], settings.systems)
+    score = next(s for s in Results.load(Path(cfg.run_dir) / RESULTS).planning if s.method == cfg.methods[0])
+    i = sorted(range(settings.systems), key=lambda k: score.per_system[k])[settings.systems // 2]
+    task = Task(family, factors[[i]], starts[i : i + 1], build.construct(settings.planner), settings.steps)
     clips = []
     for method, folder in reversed(folders.items()):
         (episode,) = planning_return(task, load(folder), history=settings.history, progress=f"film {method}")
         clips.append(Clip(method, episode.state[0], episode.reward[0]))
-    frames = side_by_side(family, factors[-1], clips)
+    frames = side_by_side(family, factors[i], clips)
     path = Path(cfg.run_dir) / "videos" / "unseen.gif"
     path.parent.mkdir(parents=True, exist_ok=True)
     save_gif(family, frames, path)
