@@ -5,7 +5,6 @@ from __future__ import annotations
 from omegaconf import DictConfig
 
 from hyperdyn import build
-from hyperdyn.commands.collect import cores
 from hyperdyn.commands.runs import Run, together, trained
 from hyperdyn.evaluate import planning
 from hyperdyn.evaluate.manifest import EvaluationManifest
@@ -13,6 +12,7 @@ from hyperdyn.evaluate.planning import Task
 from hyperdyn.evaluate.results import PlanningScore, Results
 from hyperdyn.planning.base import AbstractPlanner
 from hyperdyn.report.console import print_results
+from hyperdyn.workers import cores
 
 
 def run(cfg: DictConfig) -> None:
