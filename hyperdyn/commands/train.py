@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, open_dict
 
 from hyperdyn.commands import collect
 from hyperdyn.commands.runs import keep
@@ -17,7 +17,9 @@ def run(cfg: DictConfig) -> None:
     """Collect what the run names and data_dir does not hold yet, train, and say where the run is."""
     for overrides in cfg.collect:
         part = compose("collect", [f"data_dir={cfg.data_dir}", *overrides])
-        collect.run(OmegaConf.merge(part, {"env": cfg.env}))  # type: ignore[arg-type]
+        with open_dict(part):
+            part.env = cfg.env
+        collect.run(part)
     metrics, objects = train(cfg)
     if objects.trainer.is_global_zero:
         facts = MethodFacts(cfg.method, training_seconds=objects.timer.time_elapsed("train"))
