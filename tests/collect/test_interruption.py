@@ -16,12 +16,14 @@ from hyperdyn.envs import load
 from hyperdyn.shards import ShardStore
 
 PROGRAM = """
+import signal
 import sys
 from hyperdyn.behaviour.ornstein_uhlenbeck import OrnsteinUhlenbeck
 from hyperdyn.collect import collect
 from hyperdyn.envs import load
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may have had it ignored
     collect(
         load("cheetah_mix"), sys.argv[1], split="train", systems=60, episodes=2, steps=60,
         behaviour=OrnsteinUhlenbeck(), workers=int(sys.argv[2]),
