@@ -131,18 +131,20 @@ class GeneratedMLP:
         B = theta.shape[0]
         # One split, and so one concatenation in the backward pass; a slice each would fill [B,P] with zeros each time.
         parts = theta.split(spec.chunks, dim=1)
-        self._weights = [p.view(B, la.fan_out, la.fan_in).mT for p, la in zip(parts[::2], spec.layers, strict=True)]
-        self._biases = [p.unsqueeze(1) for p in parts[1::2]]  # [B,1,out]
+        self._weights = [p.view(B, la.fan_out, la.fan_in) for p, la in zip(parts[::2], spec.layers, strict=True)]
+        self._biases = [p.unsqueeze(2) for p in parts[1::2]]  # [B,out,1]
         self._activation = ACTIVATIONS[spec.activation]
 
     @property
     def layers(self) -> list[tuple[Tensor, Tensor]]:
         """Weight [B,in,out] and bias [B,1,out] of each layer, views of theta."""
-        return list(zip(self._weights, self._biases, strict=True))
+        return [(w.mT, b.mT) for w, b in zip(self._weights, self._biases, strict=True)]
 
     def __call__(self, x: Tensor) -> Tensor:
         """x [B,N,in] to [B,N,out]."""
-        h = torch.baddbmm(self._biases[0], x, self._weights[0])
+        # Columns, h [B,in,N]: the gradient of a weight is then laid out as theta is, and costs no copy.
+        h = torch.baddbmm(self._biases[0], self._weights[0], x.mT)
         for weight, bias in zip(self._weights[1:], self._biases[1:], strict=True):
-            h = torch.baddbmm(bias, self._activation(h), weight)
-        return h
+            h = self._activation(h)  # frees the old h before the next is made; a third one alive costs page faults
+            h = torch.baddbmm(bias, weight, h)
+        return h.mT
