@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import ConfigError, ShapeError
-from hyperdyn.models.base import AbstractDynamics, rollout
+from hyperdyn.models.base import AbstractDynamics, rollout_with_std
 from hyperdyn.types import Batch, Context, Expert, Transitions
 
 CHECKPOINT_VERSION = 1
@@ -29,6 +29,14 @@ class DynamicsModule(LightningModule):
         loss = mean over rows, steps t <= T, entries of rho((s_t - s*_t) / sigma_y)  +  mean of the method's aux_loss
 
     rho is the square, or twice the Huber loss if `huber` is given (equal to the square for small errors).
+
+    Where an expert says how sure it is, the negative log-likelihood of the first step is added,
+
+        mean over rows, entries of 1/2 (r / d)^2 + log d    with r = (sg(s_1) - s*_1) / sigma_y,  d = std_1 / sigma_y
+
+    sg stops the gradient: this trains std and nothing else, and the mean is what it would be without it (Stirn et al.,
+    Faithful heteroscedastic regression, AISTATS 2023). A method whose std and mean share layers stops the gradient
+    between them. It is logged with the auxiliary loss, so that train/loss compares all methods.
 
     Args:
         lr, optimiser, weight_decay: "adam" or "adamw", fused.
@@ -84,26 +92,32 @@ class DynamicsModule(LightningModule):
             self.model.norm.fit(self.trainer.datamodule.transitions())  # type: ignore[attr-defined]
 
     def loss(self, batch: Batch, rolled: int) -> tuple[Tensor, Tensor]:
-        """Query loss and auxiliary loss; the first `rolled` rows of each system over all T steps, the rest over one."""
+        """Query loss, and likelihood and auxiliary loss together.
+
+        The first `rolled` rows of each system are rolled out over all T steps, the rest over one.
+        """
         context = batch.context
         if self.model.privileged:
             context = replace(context, factors=batch.factors)
         expert = self.model.adapt(context)
         _, n, t, _ = batch.query.obs.shape
-        total = batch.query.obs.new_zeros(())
+        total = aux = batch.query.obs.new_zeros(())
         for rows, steps in ((slice(0, rolled), t), (slice(rolled, n), 1)):
             if rows.stop > rows.start:
-                total = total + self._error(expert, batch.query, rows, steps) * (rows.stop - rows.start) / n
-        aux = total.new_zeros(()) if expert.aux_loss is None else expert.aux_loss.mean()
-        return total, aux
+                share = (rows.stop - rows.start) / n
+                error, likelihood = self._error(expert, batch.query, rows, steps)
+                total, aux = total + share * error, aux + share * likelihood
+        return total, aux if expert.aux_loss is None else aux + expert.aux_loss.mean()
 
-    def _error(self, expert: Expert, query: Transitions, rows: slice, steps: int) -> Tensor:
-        start = query.obs[:, rows, 0]
-        predicted = rollout(expert, start, query.action[:, rows, :steps])  # [B,N,T,S]
-        error = (predicted - query.next_obs[:, rows, :steps]) / self.model.norm.change_std
+    def _error(self, expert: Expert, query: Transitions, rows: slice, steps: int) -> tuple[Tensor, Tensor]:
+        """Mean error of these rows, and the negative log-likelihood of their first step; zero without a std."""
+        sigma = self.model.norm.change_std
+        mean, std = rollout_with_std(expert, query.obs[:, rows, 0], query.action[:, rows, :steps])  # [B,N,T,S]
+        error = (mean - query.next_obs[:, rows, :steps]) / sigma
+        likelihood = error.new_zeros(()) if std is None else _neg_log_likelihood(error[:, :, 0], std[:, :, 0] / sigma)
         if self.huber is None:
-            return error.square().mean()
-        return 2 * functional.huber_loss(error, torch.zeros_like(error), delta=self.huber)
+            return error.square().mean(), likelihood
+        return 2 * functional.huber_loss(error, torch.zeros_like(error), delta=self.huber), likelihood
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         n, t = batch.query.obs.shape[1:3]
@@ -134,6 +148,11 @@ class DynamicsModule(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["hyperdyn"] = {"version": CHECKPOINT_VERSION, **self.recipe}
+
+
+def _neg_log_likelihood(error: Tensor, std: Tensor) -> Tensor:
+    """Of errors [...] under a Gaussian of standard deviation std [...], less its constant; a function of std alone."""
+    return (0.5 * (error.detach() / std).square() + std.log()).mean()
 
 
 def warmup_cosine(step: int, warmup: int, total: int | None) -> float:

@@ -70,10 +70,17 @@ class ChangeExpert(Expert):
 
 def rollout(expert: Expert, obs: Tensor, action: Tensor) -> Tensor:
     """Predicted observations [B,N,T,S] after each of the actions [B,N,T,A], starting from obs [B,N,S]."""
+    return rollout_with_std(expert, obs, action)[0]
+
+
+def rollout_with_std(expert: Expert, obs: Tensor, action: Tensor) -> tuple[Tensor, Tensor | None]:
+    """As `rollout`, and beside the means [B,N,T,S] their standard deviations [B,N,T,S] if the expert gives any."""
     state = expert.start(obs)
-    predicted = []
+    means, stds = [], []
     for a in action.unbind(dim=2):
         step = expert.step(state, a)
         state = step.state
-        predicted.append(step.next_obs)
-    return torch.stack(predicted, dim=2)
+        means.append(step.next_obs)
+        if step.std is not None:
+            stds.append(step.std)
+    return torch.stack(means, dim=2), torch.stack(stds, dim=2) if stds else None

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from hyperdyn.errors import ConfigError
+from hyperdyn.models.base import AbstractDynamics, rollout, rollout_with_std
 from hyperdyn.models.fixed import Fixed
 from hyperdyn.module import DynamicsModule, warmup_cosine
-from hyperdyn.types import Batch, Context, StateSpec, Transitions
+from hyperdyn.types import Batch, Context, Expert, StateSpec, Step, Transitions
 
 SPEC = StateSpec(obs_dim=3, action_dim=2, angles=(1,))
 B, N, T = 2, 6, 4
@@ -29,7 +30,7 @@ def batch(model: Fixed) -> Batch:
     return Batch(Context.empty(B, SPEC), query, torch.arange(B), torch.zeros(B, 1))
 
 
-def step_errors(model: Fixed, batch: Batch) -> torch.Tensor:
+def step_errors(model: AbstractDynamics, batch: Batch) -> torch.Tensor:
     """Squared normalised errors [B,N,T] of a plain rollout, one row at a time."""
     expert = model.adapt(batch.context)
     errors = torch.zeros(B, N, T)
@@ -64,6 +65,81 @@ def test_huber_equals_the_square_for_small_errors_and_grows_linearly(model: Fixe
     torch.testing.assert_close(near, square)
     doubled, _ = DynamicsModule(model, huber=2e-3).loss(batch, N)
     torch.testing.assert_close(doubled / far, torch.tensor(2.0), rtol=1e-2, atol=0)
+
+
+class Unsure(AbstractDynamics):
+    """s' = s + shift + a_1,  std = exp(log_std) * (1 + |s_1|)."""
+
+    executed_sizes = (6, 3)
+
+    def __init__(self, log_std: float) -> None:
+        super().__init__(SPEC)
+        self.norm.change_std.copy_(torch.tensor([0.5, 1.0, 2.0]))
+        self.shift = torch.nn.Parameter(torch.zeros(3))
+        self.log_std = torch.nn.Parameter(torch.full((3,), log_std))
+
+    def adapt(self, context: Context) -> Expert:
+        return UnsureExpert(self)
+
+
+class UnsureExpert(Expert):
+    def __init__(self, model: Unsure) -> None:
+        self.model = model
+
+    def start(self, obs: torch.Tensor) -> torch.Tensor:
+        return obs
+
+    def step(self, state: torch.Tensor, action: torch.Tensor) -> Step:
+        after = state + self.model.shift + action[..., :1]
+        return Step(after, after, self.model.log_std.exp() * (1 + state[..., 1:2].abs()))
+
+
+@pytest.mark.parametrize("rolled", [0, 2, N])
+def test_a_std_adds_the_likelihood_of_the_first_step_in_normalised_units(batch: Batch, rolled: int) -> None:
+    model = Unsure(-0.3)
+    query, aux = DynamicsModule(model).loss(batch, rolled)
+    mean, std = rollout_with_std(model.adapt(batch.context), batch.query.obs[:, :, 0], batch.query.action)
+    assert std is not None
+    sigma = model.norm.change_std
+    normal = torch.distributions.Normal(mean[:, :, 0] / sigma, std[:, :, 0] / sigma)
+    expected = -normal.log_prob(batch.query.next_obs[:, :, 0] / sigma) - 0.5 * math.log(2 * math.pi)
+    torch.testing.assert_close(aux, expected.mean())
+    errors = step_errors(model, batch)
+    per_row = torch.cat([errors[:, :rolled].mean(-1), errors[:, rolled:, 0]], dim=1)
+    torch.testing.assert_close(query, per_row.mean())
+
+
+def test_likelihood_trains_std_alone_and_error_the_mean_alone(batch: Batch) -> None:
+    model = Unsure(-0.3)
+    query, aux = DynamicsModule(model).loss(batch, N)
+    by_query = torch.autograd.grad(query, (model.shift, model.log_std), materialize_grads=True, retain_graph=True)
+    by_aux = torch.autograd.grad(aux, (model.shift, model.log_std), materialize_grads=True)
+    assert by_query[0].abs().min() > 0
+    assert by_query[1].abs().max() == 0
+    assert by_aux[0].abs().max() == 0
+    assert by_aux[1].abs().min() > 0
+
+
+def test_the_likelihood_is_best_where_std_is_the_size_of_the_residual(batch: Batch) -> None:
+    model = Unsure(0.0)
+    with torch.no_grad():
+        mean, std = rollout_with_std(model.adapt(batch.context), batch.query.obs[:, :, 0], batch.query.action[:, :, :1])
+        assert std is not None
+        ratio = ((mean - batch.query.next_obs[:, :, :1]) / std).square().mean((0, 1, 2)).sqrt()
+        model.log_std.copy_(ratio.log())
+    _, aux = DynamicsModule(model).loss(batch, 0)
+    (gradient,) = torch.autograd.grad(aux, model.log_std)
+    torch.testing.assert_close(gradient, torch.zeros(3), atol=1e-6, rtol=0)
+
+
+def test_a_rollout_gives_a_std_for_every_step_or_none(model: Fixed, batch: Batch) -> None:
+    obs, action = batch.query.obs[:, :, 0], batch.query.action
+    assert rollout_with_std(model.adapt(batch.context), obs, action)[1] is None
+    expert = UnsureExpert(Unsure(0.0))
+    mean, std = rollout_with_std(expert, obs, action)
+    assert std is not None
+    torch.testing.assert_close(mean, rollout(expert, obs, action), atol=0, rtol=0)
+    torch.testing.assert_close(std[:, :, 1:], (1 + mean[:, :, :-1, 1:2].abs()).expand(B, N, T - 1, 3), atol=0, rtol=0)
 
 
 def test_warm_up_is_linear_and_the_rest_half_a_cosine() -> None:
