@@ -35,7 +35,7 @@ class AbstractDynamics(nn.Module, ABC):
     @property
     @abstractmethod
     def executed_sizes(self) -> tuple[int, ...]:
-        """Layer sizes of the network that one step of an expert executes, (X, ..., S)."""
+        """Layer sizes of the network that one step of an expert executes, from all that it takes (x, a code) to S."""
 
 
 class ChangeExpert(Expert):

@@ -11,9 +11,8 @@ from torch import Tensor, nn
 from hyperdyn.models.base import ChangeExpert
 from hyperdyn.nn.mlp import ACTIVATIONS, GeneratedMLP
 from hyperdyn.nn.normalise import Normaliser
+from hyperdyn.nn.shared import Layer, SharedMLP, shared_layers
 from hyperdyn.types import Context, Expert, Step
-
-Layer = tuple[Tensor, Tensor]  # weight [B,in,out] and bias [B,1,out], or [1,.,.] for all systems
 
 
 def folded(adapt: Callable[[Context], Expert]) -> Callable[[Context], Expert]:
@@ -43,8 +42,7 @@ class FoldedExpert(Expert):
 
     def __init__(self, norm: Normaliser, layers: list[Layer], activation: Callable[[Tensor], Tensor]) -> None:
         self._angles = norm.angle_runs
-        self._layers = _fold(norm, layers)
-        self._activation = activation
+        self._net = SharedMLP(_fold(norm, layers), activation)
 
     def start(self, obs: Tensor) -> Tensor:
         return obs
@@ -55,25 +53,20 @@ class FoldedExpert(Expert):
         next_obs = state + self._net(x)
         return Step(next_obs, next_obs)
 
-    def _net(self, x: Tensor) -> Tensor:
-        (first, bias), *rest = self._layers
-        h = torch.baddbmm(bias, x if len(first) == len(x) else x.view(1, -1, x.shape[2]), first)
-        for weight, bias in rest:
-            h = torch.baddbmm(bias, self._activation(h), weight)
-        return h.view(*x.shape[:2], -1)
-
 
 def _layers(net: Callable[[Tensor], Tensor]) -> tuple[list[Layer], Callable[[Tensor], Tensor]] | None:
     """Weights and activation of a network that can be folded, or None."""
     if isinstance(net, GeneratedMLP):
         return net.layers, ACTIVATIONS[net.spec.activation]
+    if isinstance(net, SharedMLP):
+        return net.layers, net.activation
     if not isinstance(net, nn.Sequential):
         return None
     modules = list(net)
     linear = [m for m in modules[::2] if isinstance(m, nn.Linear)]
     if len(linear) < len(modules[::2]) or len({repr(m) for m in modules[1::2]}) > 1:
         return None
-    return [(m.weight.t()[None], m.bias[None, None]) for m in linear], modules[1] if modules[1:] else nn.Identity()
+    return shared_layers(net), modules[1] if modules[1:] else nn.Identity()
 
 
 def _fold(norm: Normaliser, layers: list[Layer]) -> list[Layer]:

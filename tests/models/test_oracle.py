@@ -16,7 +16,7 @@ def oracle() -> Oracle:
 def test_the_training_range_is_standardised_to_the_unit_interval():
     factors = torch.tensor([[-2.0, 0.5], [2.0, 1.0], [6.0, 2.0], [10.0, 4.0]])
     expected = torch.tensor([[-1.0, -1.0], [0.0, 0.0], [1.0, 1.0], [2.0, 2.0]])
-    torch.testing.assert_close(oracle().standardise(factors), expected)
+    torch.testing.assert_close(oracle().scaling(factors), expected)
 
 
 def test_a_context_without_factors_is_refused_with_a_fix():
@@ -26,7 +26,7 @@ def test_a_context_without_factors_is_refused_with_a_fix():
 
 def test_another_number_of_factors_is_refused():
     with pytest.raises(ShapeError, match=r"\[B, 2\]"):
-        oracle().standardise(torch.zeros(4, 3))
+        oracle().scaling(torch.zeros(4, 3))
 
 
 @pytest.mark.parametrize(
