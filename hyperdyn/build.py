@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -54,10 +54,9 @@ def recipe(cfg: DictConfig | Mapping[str, Any], of: Family) -> dict[str, Any]:
     """
     node = dict(plain(cfg))
     asked = inspect.signature(get_class(node["_target_"])).parameters
-    pieces = [f.pieces("train") for f in of.factors.values()]
     told = {
         "factor_dim": len(of.factors),
-        "factor_ranges": [[_lowest(p), _highest(p)] for p in pieces],
+        "factor_ranges": of.ranges("train").tolist(),
         "factor_log": [bool(f.log) for f in of.factors.values()],
     }
     node |= {name: value for name, value in told.items() if name in asked}
@@ -84,11 +83,3 @@ def plugins(cfg: Mapping[str, Any] | None, **offered: Any) -> list[Any]:
         asked = inspect.signature(get_class(node["_target_"])).parameters
         made.append(construct(node, **{k: v for k, v in offered.items() if k in asked and k not in node}))
     return made
-
-
-def _lowest(pieces: Sequence[Any]) -> float:
-    return float(min(p[0] if isinstance(p, Sequence) else p for p in pieces))
-
-
-def _highest(pieces: Sequence[Any]) -> float:
-    return float(max(p[1] if isinstance(p, Sequence) else p for p in pieces))

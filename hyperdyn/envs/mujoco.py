@@ -75,8 +75,8 @@ class AbstractMujocoEnv(gymnasium.Env[Array, NDArray[np.float32]], ABC):
 
     @staticmethod
     @abstractmethod
-    def ground(model: mujoco.MjModel, x: Array) -> Array | None:
-        """Height [...] of the ground at x [...] in the plane of the side view [m]; None where there is no ground."""
+    def ground(model: mujoco.MjModel, x: Array, state: Array) -> Array | None:
+        """Height [...] of the ground at x [...] in the plane of the side view [m], in a state [X]; None without one."""
 
     @property
     def state(self) -> Array:

@@ -78,18 +78,23 @@ class MujocoSimulator(AbstractSimulator):
         return out
 
     def segments(self, system: int, state: Array) -> Array:
-        """Axes of the system's capsules in the side view [n,2,2]: segment, end, (x, z) [m]."""
+        """Axes of the system's capsules and balls in the side view [n,2,2]: segment, end, (x, z) [m].
+
+        A ball is drawn as its diameter along its own x axis.
+        """
         model, data = self.models[system], self._workers[0].data
         data.qpos[:] = state[: model.nq]
         mujoco.mj_kinematics(model, data)
-        capsules = model.geom_type == mujoco.mjtGeom.mjGEOM_CAPSULE
-        half = model.geom_size[capsules, 1, None] * data.geom_xmat[capsules][:, [2, 8]]  # [n, 2] along the axis
-        centre = data.geom_xpos[capsules][:, [0, 2]]
+        ball = model.geom_type == mujoco.mjtGeom.mjGEOM_SPHERE
+        drawn = ball | (model.geom_type == mujoco.mjtGeom.mjGEOM_CAPSULE)
+        axis = np.where(ball[:, None], data.geom_xmat[:, [0, 6]], data.geom_xmat[:, [2, 8]])  # (x, z) of their axes
+        half = (np.where(ball, model.geom_size[:, 0], model.geom_size[:, 1])[:, None] * axis)[drawn]  # [n, 2]
+        centre = data.geom_xpos[drawn][:, [0, 2]]
         return np.stack([centre - half, centre + half], axis=1)
 
-    def ground(self, system: int, x: Array) -> Array | None:
-        """Height [...] of the system's ground at x [...] in the side view [m]."""
-        return self.env.ground(self.models[system], x)
+    def ground(self, system: int, x: Array, state: Array) -> Array | None:
+        """Height [...] of the system's ground at x [...] in the side view [m], in a state [X]."""
+        return self.env.ground(self.models[system], x, state)
 
     def _run(self, worker: _Worker, rows: list[tuple[int, int]], state: Array, action: Array, out: Array) -> None:
         skip = self.env.frame_skip

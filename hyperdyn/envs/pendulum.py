@@ -104,7 +104,7 @@ class PendulumSimulator(AbstractSimulator):
         """The rod [1,2,2] in units of its length."""
         return np.stack([np.zeros(2), _tip(state)])[None]
 
-    def ground(self, system: int, x: Array) -> Array | None:
+    def ground(self, system: int, x: Array, state: Array) -> Array | None:
         """A pendulum has no ground."""
         return None
 

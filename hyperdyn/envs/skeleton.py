@@ -15,8 +15,8 @@ class Drawable(Protocol):
     def segments(self, system: int, state: Array) -> Array:
         """Segments [n,2,2] of a system in a state [X]: segment, end, (x, z)."""
 
-    def ground(self, system: int, x: Array) -> Array | None:
-        """Height [...] of the ground at x [...], None where there is no ground."""
+    def ground(self, system: int, x: Array, state: Array) -> Array | None:
+        """Height [...] of the ground at x [...] in a state [X], None where there is no ground."""
 
 
 def segments(simulator: AbstractSimulator, system: int, state: Array) -> Array:
@@ -28,13 +28,13 @@ def segments(simulator: AbstractSimulator, system: int, state: Array) -> Array:
     return _drawable(simulator).segments(system, state)
 
 
-def ground(simulator: AbstractSimulator, system: int, x: Array) -> Array | None:
-    """Height [...] of the ground at x [...], None where there is no ground.
+def ground(simulator: AbstractSimulator, system: int, x: Array, state: Array) -> Array | None:
+    """Height [...] of the ground at x [...] in a state [X], None where there is no ground.
 
     Raises:
         EnvError: the simulator has no side view.
     """
-    return _drawable(simulator).ground(system, x)
+    return _drawable(simulator).ground(system, x, state)
 
 
 def _drawable(simulator: AbstractSimulator) -> Drawable:

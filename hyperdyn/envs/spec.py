@@ -25,7 +25,7 @@ class Factor:
     """One hidden physical quantity.
 
     Each split is a list of intervals [low, high] drawn in proportion to their length (in log space if `log`), or a list
-    of single numbers drawn alike often. A split that is left out is drawn as `train` is.
+    of single numbers drawn alike often, not of both. A split that is left out is drawn as `train` is.
     """
 
     unit: str
@@ -54,6 +54,8 @@ class Factor:
             if not pieces or any(np.ndim(p) and np.shape(p) != (2,) for p in pieces):
                 found.append(f"{split} {pieces} is not a list of intervals [low, high] or of numbers")
                 continue
+            if len({np.ndim(p) for p in pieces}) > 1:
+                found.append(f"{split} {pieces} mixes intervals and numbers")
             ends = self.ends(split)
             if (ends[:, 0] > ends[:, 1]).any():
                 found.append(f"{split} {pieces} has an interval whose low end is above its high end")
@@ -156,6 +158,15 @@ class Family:
         """Nominal factors [F]."""
         return np.array([f.nominal for f in self.factors.values()], dtype=np.float64)
 
+    def ranges(self, split: str) -> NDArray[np.float64]:
+        """Lowest and highest value [F,2] that each factor takes in a split; the same twice where it never varies."""
+        values = {name: [f.ends(split).min(), f.ends(split).max()] for name, f in self.factors.items()}
+        for rule in self.exactly_one:
+            for name in rule.factors if rule.split == split else ():
+                own = values[name] if len(rule.factors) > 1 else []  # the only one is always the one
+                values[name] = [min(*own, rule.value, rule.value), max(*own, rule.value, rule.value)]
+        return np.array(list(values.values()))
+
     def draw(self, split: str, n: int, seed: int) -> NDArray[np.float64]:
         """Factors [n,F] of n systems of a split. System i is the same whatever n is."""
         if split not in SPLITS:
@@ -185,4 +196,5 @@ def _overlap(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
     low = np.maximum(a[:, None, 0], b[None, :, 0])
     high = np.minimum(a[:, None, 1], b[None, :, 1])
     same = (a[:, None] == b[None, :]).all(-1)  # a single number lies in a list of numbers
-    return bool(((low < high) | same).any())
+    inside = (low == high) & (a[:, None, 0] != b[None, :, 1]) & (a[:, None, 1] != b[None, :, 0])  # or in an interval
+    return bool(((low < high) | same | inside).any())

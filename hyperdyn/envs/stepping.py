@@ -95,7 +95,7 @@ class SteppingSimulator(AbstractSimulator):
             )
         return np.asarray(env.segments(state), dtype=np.float64)
 
-    def ground(self, system: int, x: Array) -> Array | None:
+    def ground(self, system: int, x: Array, state: Array) -> Array | None:
         """Height [...] of the ground at x [...], None where there is none."""
         env = self.envs[system]
         return np.asarray(env.ground(x), dtype=np.float64) if hasattr(env, "ground") else None

@@ -27,7 +27,7 @@ class SideView:
     """
 
     def __init__(self, simulator: AbstractSimulator, system: int, states: Array, *, height: int, width: int) -> None:
-        self._simulator, self._system = simulator, system
+        self._simulator, self._system, self._states = simulator, system, states
         self._size = height * SMOOTH, width * SMOOTH
         bodies = [skeleton.segments(simulator, system, s) for s in states]
         extent = np.median([np.ptp(b.reshape(-1, 2), axis=0).max() for b in bodies])
@@ -59,7 +59,7 @@ class SideView:
         height, width = self._size
         half = width / 2 / self._scale
         x = np.linspace(self._camera[t, 0] - half, self._camera[t, 0] + half, 80)
-        level = skeleton.ground(self._simulator, self._system, x)
+        level = skeleton.ground(self._simulator, self._system, x, self._states[t])
         if level is None:
             return
         line = [tuple(p) for p in self._pixels(np.stack([x, level], axis=-1), t)]

@@ -9,7 +9,8 @@ import pytest
 
 from hyperdyn.envs import load
 from hyperdyn.envs.locomotion import cheetah
-from hyperdyn.envs.locomotion.cheetah_mix import DT, CheetahMix
+from hyperdyn.envs.locomotion.cheetah_mix import CheetahMix
+from hyperdyn.envs.locomotion.half_cheetah import DT
 from hyperdyn.envs.simulator import Array
 from hyperdyn.errors import EnvError, ShapeError
 

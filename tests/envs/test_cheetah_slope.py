@@ -42,13 +42,13 @@ def test_ground_is_where_a_ray_from_above_meets_the_height_field(height: float) 
     mujoco.mj_forward(model, data)
     x = np.linspace(-20, 30, 101)
     rays = [mujoco.mj_ray(model, data, [at, 2.0, 20.0], [0, 0, -1.0], None, 1, -1, np.zeros(1, np.int32)) for at in x]
-    np.testing.assert_allclose(simulator.ground(0, x), 20.0 - np.array(rays), atol=1e-6)  # type: ignore[attr-defined]
+    np.testing.assert_allclose(simulator.ground(0, x, data.qpos), 20.0 - np.array(rays), atol=1e-6)  # type: ignore[attr-defined]
 
 
 def test_ground_is_flat_then_an_even_ramp_of_18_m_then_flat() -> None:
     model = CheetahSlope(height=4.0).model
     x = np.linspace(-50, 50, 10_001)
-    z = CheetahSlope.ground(model, x)
+    z = CheetahSlope.ground(model, x, model.qpos0)
     slope = np.rad2deg(np.arctan(np.diff(z) / np.diff(x)))
     assert not z[x < -0.11].any()
     assert (z[x > 17.95] == 4.0).all()
@@ -61,11 +61,11 @@ def test_the_cheetah_stands_on_the_ramp() -> None:
     state = simulator.reset([0, 0])
     x = 8.0
     for b in range(2):
-        state[b, 0], state[b, 1] = x, simulator.ground(b, np.array(x)) - 0.2  # type: ignore[attr-defined]
+        state[b, 0], state[b, 1] = x, simulator.ground(b, np.array(x), state[b]) - 0.2  # type: ignore[attr-defined]
     settled = simulator.rollout(state[:, None], np.zeros((2, 1, 150, 6)))[:, 0, -1]
     for b in range(2):
         body = simulator.segments(b, settled[b]).reshape(-1, 2)  # type: ignore[attr-defined]
-        above = body[:, 1] - simulator.ground(b, body[:, 0])  # type: ignore[attr-defined]
+        above = body[:, 1] - simulator.ground(b, body[:, 0], settled[b])  # type: ignore[attr-defined]
         assert 0.0 < above.min() < 0.1  # the capsules' radius is 0.046
 
 

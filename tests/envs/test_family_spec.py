@@ -27,6 +27,8 @@ def with_factor(**changes: Any) -> Family:
         ({"log": True, "extrapolation": [[-2.0, -1.0]]}, "has no logarithm"),
         ({"extrapolation": [[1.4, 2.0]]}, "overlaps train"),
         ({"train": [1, 2], "extrapolation": [2]}, "overlaps train"),
+        ({"train": [[1, 2]], "extrapolation": [1.5]}, "overlaps train"),
+        ({"train": [1, [2, 3]]}, "mixes intervals and numbers"),
         ({"trian": [[1.0, 2.0]]}, "did you mean 'train'"),
     ],
 )
@@ -38,6 +40,18 @@ def test_a_factor_that_cannot_be_is_a_config_error(changes: dict[str, Any], mess
 
 def test_intervals_may_touch() -> None:
     assert with_factor(train=[[0.5, 1.5]], extrapolation=[[1.5, 2.0]]).factors["mass"].extrapolation == ((1.5, 2.0),)
+
+
+def test_a_number_may_be_the_end_of_an_interval() -> None:
+    assert with_factor(train=[[0.5, 1.5]], extrapolation=[1.5]).factors["mass"].extrapolation == (1.5,)
+
+
+def test_ranges_span_the_pieces_of_a_split_and_what_its_rules_add() -> None:
+    family = with_factor(train=[[0.5, 1.0], [2.0, 3.0]], extrapolation=[4.0])
+    rule = ExactlyOne("extrapolation", ("mass", "length"), 0.0)
+    family = replace(family, exactly_one=(rule,))
+    assert family.ranges("train").tolist() == [[7.5, 12.5], [0.5, 3.0], [0.75, 1.25]]
+    assert family.ranges("extrapolation").tolist() == [[2.0, 18.0], [0.0, 4.0], [0.0, 1.8]]
 
 
 def test_plain_mappings_become_the_declared_types() -> None:

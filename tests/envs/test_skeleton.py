@@ -31,7 +31,8 @@ def test_the_torso_stands_where_the_state_says() -> None:
     torso, head, *_ = segments(simulator, 0, simulator.state_of(obs))
     np.testing.assert_allclose(sorted(torso.tolist()), [[4, 0.7], [4, 1.7]], atol=1e-12)
     assert head[:, 1].max() < 0.8
-    np.testing.assert_array_equal(ground(simulator, 0, np.array([-3.0, 4.0])), [0.0, 0.0])
+    state = simulator.state_of(obs)
+    np.testing.assert_array_equal(ground(simulator, 0, np.array([-3.0, 4.0]), state), [0.0, 0.0])
 
 
 @pytest.mark.parametrize(("theta", "tip"), [(0.0, (0.0, 1.0)), (np.pi / 2, (-1.0, 0.0)), (np.pi, (0.0, -1.0))])
@@ -39,7 +40,7 @@ def test_the_rod_points_where_the_angle_says(theta: float, tip: tuple[float, flo
     family = load("pendulum")
     simulator = family.simulate(family.nominal[None])
     np.testing.assert_allclose(segments(simulator, 0, np.array([theta, 0.0])), [[(0, 0), tip]], atol=1e-12)
-    assert ground(simulator, 0, np.zeros(1)) is None
+    assert ground(simulator, 0, np.zeros(1), np.zeros(2)) is None
 
 
 def test_a_simulator_without_a_side_view_is_an_error() -> None:

@@ -89,7 +89,7 @@ def test_a_side_view_is_the_environments_own() -> None:
     simulator = family_of(DrawnPendulum).simulate(factors)
     expected = load("pendulum").simulate(factors).segments(0, state)  # type: ignore[attr-defined]
     np.testing.assert_allclose(skeleton.segments(simulator, 0, state), expected)
-    assert skeleton.ground(simulator, 0, state) is None
+    assert skeleton.ground(simulator, 0, np.zeros(1), state) is None
 
 
 def test_without_a_side_view_the_error_says_how_to_go_on() -> None:

@@ -64,7 +64,7 @@ class CheetahSlope(AbstractMujocoEnv):
         return objective(obs, action, next_obs)
 
     @staticmethod
-    def ground(model: mujoco.MjModel, x: Array) -> Array | None:
+    def ground(model: mujoco.MjModel, x: Array, state: Array) -> Array | None:
         return model.hfield_size[0, 2] * np.interp(x, np.linspace(-RADII[0], RADII[0], COLUMNS), ramp())
 
 
