@@ -77,12 +77,14 @@ class OnPolicyCollection(Callback):
         self.workers = cores() if workers is None else workers
         self.done = 0
         self.epochs = 0  # since the last round
+        self.resumed = False
 
     def state_dict(self) -> dict[str, Any]:
         return {"done": self.done, "epochs": self.epochs}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.done, self.epochs = state_dict["done"], state_dict["epochs"]
+        self.resumed = True
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if getattr(trainer.datamodule, "fork_of", None) is None:  # type: ignore[attr-defined]
@@ -90,8 +92,10 @@ class OnPolicyCollection(Callback):
                 "on-policy collection would add this run's shards to a folder that others read",
                 fix="data.root='${run_dir}/data' data.fork_of='${data_dir}'",
             )
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         root = Path(trainer.datamodule.root)  # type: ignore[attr-defined]
-        if trainer.ckpt_path is None and any(root.glob(f"train/*-{FIRST_ROUND}.*")):
+        if not self.resumed and any(root.glob(f"train/*-{FIRST_ROUND}.*")):
             raise ConfigError(
                 "the run folder holds rounds of an earlier run, which planned with another model",
                 got=str(root),

@@ -68,7 +68,7 @@ def collect(
     store = ShardStore.create(root, header(family, draw_seed, {"seed": seed, **description(behaviour)}))
     missing = _missing(store, job, factors, first_system)
     with (
-        Meter(f"collect {family.name} {split}", len(missing), "steps", enabled=progress) as meter,
+        Meter(f"collect {family.name} {split}", len(missing), "steps", enabled=progress and bool(missing)) as meter,
         closing(run_jobs(job, missing, workers)) as results,
     ):
         for r in results:

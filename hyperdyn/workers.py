@@ -38,7 +38,7 @@ def run_jobs(job: Callable[[Item], Result], items: Sequence[Item], workers: int)
         RuntimeError: any other error of a job in a worker; holds its traceback.
     """
     if workers == 0:
-        with one_thread():
+        with threads(1):
             yield from map(job, items)
         return
     team: list[_Worker] = []
@@ -58,10 +58,10 @@ def cores() -> int:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch works on one thread: small work is slower on two, and sums then depend on how many there are."""
+def threads(count: int = 1) -> Iterator[None]:
+    """Torch works on so many threads. Small work is slower on two, and sums then depend on how many there are."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(count)
     try:
         yield
     finally:

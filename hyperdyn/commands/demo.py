@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -11,6 +12,7 @@ from hyperdyn import build
 from hyperdyn.checkpoint import CHECKPOINTS, LAST, load, read_checkpoint
 from hyperdyn.commands import evaluate, plan, report
 from hyperdyn.commands import train as training
+from hyperdyn.commands.beside import beside
 from hyperdyn.config import compose
 from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate.manifest import EvaluationManifest
@@ -18,6 +20,7 @@ from hyperdyn.evaluate.planning import Task, planning_return
 from hyperdyn.evaluate.results import Results
 from hyperdyn.render import Clip, save_gif, side_by_side
 from hyperdyn.report.writer import RESULTS
+from hyperdyn.workers import cores, threads
 
 DONE = ".done"
 """Folder of a demo in which each finished stage leaves an empty file of its name."""
@@ -31,8 +34,9 @@ def run(cfg: DictConfig) -> None:
     root = Path(cfg.run_dir)
     _same_as_before(root, cfg)
     folders = {m: root if i == 0 else root / m for i, m in enumerate(cfg.methods)}
-    for method, folder in folders.items():
-        _once(root, f"train-{method}", lambda m=method, f=folder: _train(cfg, m, f))  # type: ignore[misc]
+    trainings = {m: _training(cfg, m, f) for m, f in folders.items()}
+    _once(root, "collect", lambda: training.fill(compose("train", trainings[cfg.methods[0]])))
+    _once(root, "train", lambda: _train(trainings))
     runs = f"runs=[{','.join(map(str, folders.values()))}]"
     _once(root, "evaluate", lambda: evaluate.run(compose("evaluate", [runs, *cfg.evaluate])))
     _once(root, "plan", lambda: plan.run(compose("plan", [runs, *cfg.plan])))
@@ -64,12 +68,37 @@ def _once(root: Path, stage: str, work: Callable[[], object]) -> None:
     mark.touch()
 
 
-def _train(cfg: DictConfig, method: str, folder: Path) -> None:
+def _training(cfg: DictConfig, method: str, folder: Path) -> list[str]:
+    """Overrides of `hyperdyn train` for one method: the others differ in nothing but the model."""
     chosen = [f"env={cfg.env.name}", f"model={method}", f"run_dir={folder}", f"name={cfg.name}-{method}"]
-    full = compose("train", [*cfg.train, *chosen, f"data_dir={cfg.data_dir}", f"seed={cfg.seed}", "ckpt=last"])
-    last = folder / CHECKPOINTS / LAST
-    if not last.is_file() or read_checkpoint(last)["global_step"] < full.trainer.max_steps:
-        training.run(full)
+    return [*cfg.train, *chosen, f"data_dir={cfg.data_dir}", f"seed={cfg.seed}", "ckpt=last"]
+
+
+def _train(trainings: Mapping[str, list[str]]) -> None:
+    """Train what is not trained yet, all at once: the first here, for its progress to be seen, the others beside it.
+
+    Raises:
+        HyperdynError: a training beside this one failed.
+    """
+    configs = {method: compose("train", overrides) for method, overrides in trainings.items()}
+    todo = {method: full for method, full in configs.items() if not _trained(full)}
+    share = max(1, cores() // max(1, len(todo)))
+    with ExitStack() as others:
+        waits = []
+        for method, full in list(todo.items())[1:]:
+            log = Path(full.run_dir) / "train.log"
+            waits.append(others.enter_context(beside(["train", *trainings[method]], log, share)))
+            print(f"{method} trains at the same time, its progress goes to {log}", flush=True)
+        for full in list(todo.values())[:1]:
+            with threads(share):
+                training.run(full)
+        for wait in waits:
+            wait()
+
+
+def _trained(full: DictConfig) -> bool:
+    last = Path(full.run_dir) / CHECKPOINTS / LAST
+    return last.is_file() and read_checkpoint(last)["global_step"] >= full.trainer.max_steps
 
 
 def _video(cfg: DictConfig, folders: dict[str, Path]) -> None:

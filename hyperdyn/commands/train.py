@@ -15,11 +15,7 @@ from hyperdyn.train import train
 
 def run(cfg: DictConfig) -> None:
     """Collect what the run names and data_dir does not hold yet, train, and say where the run is."""
-    for overrides in cfg.collect:
-        part = compose("collect", [f"data_dir={cfg.data_dir}", *overrides])
-        with open_dict(part):
-            part.env = cfg.env
-        collect.run(part)
+    fill(cfg)
     metrics, objects = train(cfg)
     if objects.trainer.is_global_zero:
         facts = MethodFacts(cfg.method, training_seconds=objects.timer.time_elapsed("train"))
@@ -27,3 +23,12 @@ def run(cfg: DictConfig) -> None:
     for name, value in sorted(metrics.items()):
         print(f"{name:<40} {value:.4g}")
     print(f"run folder: {cfg.run_dir}")
+
+
+def fill(cfg: DictConfig) -> None:
+    """Collect what the run names and data_dir does not hold yet."""
+    for overrides in cfg.collect:
+        part = compose("collect", [f"data_dir={cfg.data_dir}", *overrides])
+        with open_dict(part):
+            part.env = cfg.env
+        collect.run(part)
