@@ -15,9 +15,11 @@ from hyperdyn.errors import ConfigError
 from hyperdyn.models.fixed import Fixed
 from hyperdyn.module import DynamicsModule
 from hyperdyn.on_policy import OnPolicyJob
+from hyperdyn.planning.base import AbstractPlanner
 from hyperdyn.planning.cem import CEM
 from hyperdyn.shards.format import Header
 from hyperdyn.shards.store import ShardStore
+from hyperdyn.types import Plan
 
 STEPS, H = 6, 3
 
@@ -124,6 +126,28 @@ def test_a_system_is_played_alike_whoever_shares_its_tile(point_mass: Family) ->
     np.testing.assert_allclose(together[1].obs, alone.obs, atol=1e-6)
     np.testing.assert_allclose(together[1].candidate_action, alone.candidate_action, atol=1e-6)
     assert not np.allclose(together[0].action, together[1].action)
+
+
+class Counting(AbstractPlanner):
+    """All the actions of its n-th plan, and of the plans that it considered, are n / 100."""
+
+    horizon = H
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def plan(self, cost, action_dim, generators, warm=None) -> Plan:
+        self.count += 1
+        actions = torch.full((len(generators), H, action_dim), self.count / 100)
+        return Plan(actions, torch.zeros(len(generators)), actions[:, None].expand(-1, 2, -1, -1))
+
+
+def test_candidates_are_kept_with_the_state_in_which_they_were_considered(point_mass: Family) -> None:
+    job = OnPolicyJob(point_mass, Fixed(point_mass.state, hidden=[4]).eval(), Counting(), STEPS, 4, 0.0, 2, 2, 0, 1)
+    (kept,) = job([(0, point_mass.draw("train", 1, 0)[0])])
+    decisions = [0, 0, 2, 2, 4, 4]  # two candidates of every second one
+    np.testing.assert_array_equal(kept.candidate_obs[:, 0], kept.obs[0, decisions])
+    np.testing.assert_array_equal(kept.candidate_action[:, 0], kept.action[0, decisions])
 
 
 def test_shared_data_are_not_added_to(point_mass: Family, data: Path) -> None:
