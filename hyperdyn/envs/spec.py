@@ -164,7 +164,7 @@ class Family:
         for rule in self.exactly_one:
             for name in rule.factors if rule.split == split else ():
                 own = values[name] if len(rule.factors) > 1 else []  # the only one is always the one
-                values[name] = [min(*own, rule.value, rule.value), max(*own, rule.value, rule.value)]
+                values[name] = [min([*own, rule.value]), max([*own, rule.value])]
         return np.array(list(values.values()))
 
     def draw(self, split: str, n: int, seed: int) -> NDArray[np.float64]:

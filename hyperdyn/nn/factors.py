@@ -14,6 +14,8 @@ from hyperdyn.types import Context
 class FactorScaling(nn.Module):
     """u = (v - centre) / half range of v, the factors or their logarithms: the training range becomes [-1, 1].
 
+    A factor that training never varies is centred and left unscaled.
+
     ranges: [low, high] of each factor over the training systems, physical units; u is not clipped to them.
     log: whether a factor is scaled by its logarithm.
 
@@ -30,7 +32,8 @@ class FactorScaling(nn.Module):
         self.half_range: Tensor
         self.register_buffer("is_log", torch.tensor(list(log), dtype=torch.bool), persistent=False)
         self.register_buffer("centre", (low + high) / 2, persistent=False)
-        self.register_buffer("half_range", (high - low) / 2, persistent=False)
+        half_range = torch.where(high > low, (high - low) / 2, torch.ones_like(low))
+        self.register_buffer("half_range", half_range, persistent=False)
 
     def told(self, context: Context) -> Tensor:
         """u [B,F] of the factors that a context tells.
@@ -65,9 +68,9 @@ def _scaled_ranges(ranges: Sequence[Sequence[float]], log: Sequence[bool]) -> tu
     if len(ranges) != len(log) or not ranges:
         raise ConfigError("factor_ranges and factor_log differ in length", got=(len(ranges), len(log)))
     for i, ((low, high), is_log) in enumerate(zip(ranges, log, strict=True)):
-        if not low < high or (is_log and low <= 0):
+        if not low <= high or (is_log and low <= 0):
             raise ConfigError(
-                f"no range of factor {i}", got=[low, high], expected="low < high, and low > 0 where factor_log"
+                f"no range of factor {i}", got=[low, high], expected="low <= high, and low > 0 where factor_log"
             )
     ends = torch.tensor([list(r) for r in ranges], dtype=torch.float32)
     ends = torch.where(torch.tensor(list(log)).unsqueeze(-1), ends.clamp(min=1e-30).log(), ends)

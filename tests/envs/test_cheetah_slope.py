@@ -42,7 +42,8 @@ def test_ground_is_where_a_ray_from_above_meets_the_height_field(height: float) 
     mujoco.mj_forward(model, data)
     x = np.linspace(-20, 30, 101)
     rays = [mujoco.mj_ray(model, data, [at, 2.0, 20.0], [0, 0, -1.0], None, 1, -1, np.zeros(1, np.int32)) for at in x]
-    np.testing.assert_allclose(simulator.ground(0, x, data.qpos), 20.0 - np.array(rays), atol=1e-6)  # type: ignore[attr-defined]
+    ground = simulator.ground(0, x, data.qpos)  # type: ignore[attr-defined]
+    np.testing.assert_allclose(ground, 20.0 - np.array(rays), atol=1e-6)
 
 
 def test_ground_is_flat_then_an_even_ramp_of_18_m_then_flat() -> None:

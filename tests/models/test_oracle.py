@@ -19,6 +19,12 @@ def test_the_training_range_is_standardised_to_the_unit_interval():
     torch.testing.assert_close(oracle().scaling(factors), expected)
 
 
+def test_a_factor_that_training_never_varies_is_centred_and_unscaled():
+    scaling = Oracle(SPEC, [[1.0, 1.0], [2.0, 2.0]], [False, True]).scaling
+    expected = torch.tensor([[0.0, 0.0], [-1.0, torch.log(torch.tensor(2.0))]])
+    torch.testing.assert_close(scaling(torch.tensor([[1.0, 2.0], [0.0, 4.0]])), expected)
+
+
 def test_a_context_without_factors_is_refused_with_a_fix():
     with pytest.raises(ConfigError, match=r"fix: +fill Context.factors"):
         oracle().adapt(Context.empty(2, SPEC))
@@ -31,7 +37,7 @@ def test_another_number_of_factors_is_refused():
 
 @pytest.mark.parametrize(
     ("ranges", "log"),
-    [([[1.0, 1.0]], [False]), ([[0.0, 1.0]], [True]), ([[0.0, 1.0]], [False, True]), ([], [])],
+    [([[1.0, 0.5]], [False]), ([[0.0, 1.0]], [True]), ([[0.0, 1.0]], [False, True]), ([], [])],
 )
 def test_impossible_ranges_are_refused(ranges, log):
     with pytest.raises(ConfigError):

@@ -12,15 +12,15 @@ import mujoco
 from hyperdyn.envs.locomotion import ant
 
 LEGS = ("front_left", "front_right", "back_left", "back_right")
-"""Legs in the order of GrBAL; Gymnasium's joints and bodies of leg i are hip_{i+1}, ankle_{i+1} and aux_{i+1}."""
+"""Legs in the order of GrBAL, named as by Gymnasium, whose front is +y; leg i has hip_{i+1} and ankle_{i+1}."""
 
 
 @final
 class AntCripple(ant.AbstractAnt):
     """Ant-v5 with a leg that is short and has no motors: the crippled leg of GrBAL (Nagabandi et al., ICLR 2019).
 
-    A leg of strength s has s times the torque and (1 + s) / 2 times the length, thigh and shin alike; their masses follow
-    from the density. The stump that joins the thigh to the torso is part of the torso and stays.
+    A leg of strength s has s times the torque and (1 + s) / 2 times the length, thigh and shin alike; its mass follows
+    from the density. The stump that joins the thigh to the torso stays. GrBAL's own file also halves the leg's radius.
 
     leg_*: strength of each leg; 1 is whole, 0 is crippled.
     """
