@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ GRID = "#e6e9ee"
 PALETTE = ("#2563eb", "#e07a1f", "#159570", "#c43d6b", "#7a5af0", "#0e90b0", "#8a6d2b")
 RESERVED = {FLOOR: "#c3c9d2", CEILING: "#565e6c", "fixed": PALETTE[1], "hyper": PALETTE[0], "oracle": PALETTE[2]}
 DPI = 120
+LETTERS_PER_INCH = 9
+"""Of a headline, at most."""
 
 _RC: Any = {
     "font.family": "DejaVu Sans",
@@ -83,7 +86,8 @@ def legend(ax: Axes) -> None:
 
 
 def headline(figure: Figure, text: str, note: str = "") -> None:
-    """A title over all panels, and below them a note on how to read them."""
-    figure.suptitle(text, x=0.01, ha="left", fontsize=12, fontweight="bold", color=INK)
+    """A title over all panels, in as many lines as it needs, and below them a note on how to read them."""
+    lines = textwrap.wrap(text, int(LETTERS_PER_INCH * figure.get_figwidth()))
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=12, fontweight="bold", color=INK)
     if note:
         figure.supxlabel(note, x=0.995, ha="right", fontsize=8, color=FAINT)

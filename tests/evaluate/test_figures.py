@@ -43,6 +43,13 @@ def test_bars_are_returns_between_two_lines() -> None:
     assert texts == ["50\n50 %", "random -5", "simulator 100"]
 
 
+def test_a_headline_stays_within_a_narrow_figure() -> None:
+    scores = results()
+    figure = return_bars(Results("pendulum", planning=scores.planning[:3]))
+    figure.draw_without_rendering()
+    assert figure._suptitle.get_window_extent().x1 < figure.bbox.x1
+
+
 def test_rollouts_start_at_the_first_observation_and_stay_in_view_when_one_diverges(tmp_path: Path) -> None:
     true = np.stack([np.sin(np.arange(6.0)), np.arange(6.0)], axis=-1)
     rollout = Rollout("system 3", true, {"K = 0": true[1:] * 1e9, "K = 16": true[1:]})
