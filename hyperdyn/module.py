@@ -97,7 +97,7 @@ class DynamicsModule(LightningModule):
         The first `rolled` rows of each system are rolled out over all T steps, the rest over one.
         """
         context = batch.context
-        if self.model.privileged:
+        if self.model.privileged or self.model.told_in_training:
             context = replace(context, factors=batch.factors)
         expert = self.model.adapt(context)
         _, n, t, _ = batch.query.obs.shape

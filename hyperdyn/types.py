@@ -89,7 +89,7 @@ class Context(Movable):
     history: Transitions  # [B,K,.]
     mask: Tensor  # [B,K] bool
     views: Views | None = None
-    factors: Tensor | None = None  # [B,F] the true hidden factors, told to a privileged method (the oracle) only
+    factors: Tensor | None = None  # [B,F] the true hidden factors, for a method that is told them
 
     @classmethod
     def empty(cls, batch: int, spec: StateSpec, device: torch.device | str | None = None) -> Context:

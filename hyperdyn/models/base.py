@@ -19,9 +19,11 @@ class AbstractDynamics(nn.Module, ABC):
     A method is a different `adapt`; the loss, the normaliser and everything around them are shared.
 
     privileged: the method is told the true factors in its context. Only a ceiling may be.
+    told_in_training: the method is told them while it trains, and never afterwards.
     """
 
     privileged: ClassVar[bool] = False
+    told_in_training: ClassVar[bool] = False
 
     def __init__(self, spec: StateSpec) -> None:
         super().__init__()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from hyperdyn.errors import ConfigError
-from hyperdyn.models.base import AbstractDynamics, rollout, rollout_with_std
+from hyperdyn.models.base import AbstractDynamics, ChangeExpert, rollout, rollout_with_std
 from hyperdyn.models.fixed import Fixed
 from hyperdyn.module import DynamicsModule, warmup_cosine
 from hyperdyn.types import Batch, Context, Expert, StateSpec, Step, Transitions
@@ -140,6 +140,25 @@ def test_a_rollout_gives_a_std_for_every_step_or_none(model: Fixed, batch: Batch
     assert std is not None
     torch.testing.assert_close(mean, rollout(expert, obs, action), atol=0, rtol=0)
     torch.testing.assert_close(std[:, :, 1:], (1 + mean[:, :, :-1, 1:2].abs()).expand(B, N, T - 1, 3), atol=0, rtol=0)
+
+
+class Listening(Fixed):
+    """Keeps what it is told of the true factors."""
+
+    told: torch.Tensor | None = None
+
+    def adapt(self, context: Context) -> Expert:
+        self.told = context.factors
+        return ChangeExpert(self.norm, self.net)
+
+
+@pytest.mark.parametrize("flag", ["privileged", "told_in_training", None])
+def test_the_true_factors_are_told_to_methods_that_ask(batch: Batch, flag: str | None) -> None:
+    model = Listening(SPEC, hidden=[8])
+    if flag:
+        setattr(model, flag, True)
+    DynamicsModule(model).loss(batch, 0)
+    assert (model.told is batch.factors) == (flag is not None)
 
 
 def test_warm_up_is_linear_and_the_rest_half_a_cosine() -> None:
