@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from hyperdyn.errors import ConfigError
 from hyperdyn.models.base import AbstractDynamics, ChangeExpert
+from hyperdyn.models.known_systems import index_of, no_systems
 from hyperdyn.nn.mlp import GeneratedMLP, MLPSpec
 from hyperdyn.types import Context, Expert, StateSpec
 
@@ -43,7 +44,7 @@ class SystemExperts(AbstractDynamics):
         self.expert_spec = MLPSpec((spec.input_dim, *hidden, spec.obs_dim), activation)
         self.theta = nn.Parameter(torch.stack([self.expert_spec.init() for _ in range(systems)]))  # [n,P]
         self.factors: Tensor
-        self.register_buffer("factors", torch.full((systems, factor_dim), torch.nan))  # NaN: not met yet
+        self.register_buffer("factors", no_systems(systems, factor_dim))
 
     @property
     def executed_sizes(self) -> tuple[int, ...]:
@@ -57,27 +58,5 @@ class SystemExperts(AbstractDynamics):
         """
         if context.factors is None:
             raise ConfigError("system_experts are told apart by the true factors, and this context has none")
-        theta = self.theta[self._index(context.factors.to(self.factors.dtype))]
+        theta = self.theta[index_of(context.factors, self.factors, meet=self.training)]
         return ChangeExpert(self.norm, GeneratedMLP(self.expert_spec, theta), theta=theta)
-
-    @torch.no_grad()
-    def _index(self, factors: Tensor) -> Tensor:
-        """Which of the n systems each row of factors [B,F] is, [B]."""
-        same = (factors[:, None] == self.factors).all(-1)  # [B,n]
-        if not same.any(1).all():
-            if not self.training:
-                raise ConfigError(
-                    "there is no expert for a system that was not trained on",
-                    got=factors[~same.any(1)][0].tolist(),
-                    fix="evaluate on the shards that it was trained on, other episodes of them",
-                )
-            self._meet(factors[~same.any(1)].unique(dim=0))
-            same = (factors[:, None] == self.factors).all(-1)
-        return same.int().argmax(1)
-
-    def _meet(self, new: Tensor) -> None:
-        free = self.factors.isnan().any(1).nonzero().flatten()
-        if len(new) > len(free):
-            n = len(self.factors)
-            raise ConfigError("more systems than experts", got=f"more than {n}", fix="raise model.systems")
-        self.factors[free[: len(new)]] = new
