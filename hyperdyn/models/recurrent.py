@@ -19,8 +19,8 @@ class Recurrent(AbstractDynamics):
     """h_i = GRU([x_i, y_i], h_{i-1}),  h_0 = 0,   s' = s + mu_y + sigma_y f([x, h]).
 
     The GRU reads the history, oldest transition first, and then each step that f predicts. After the recurrent dynamics
-    model (ReBAL) of Nagabandi et al., Learning to adapt in dynamic, real-world environments, ICLR 2019, with a GRU in the
-    place of their LSTM and the change in its input, so that transitions need not follow each other.
+    model (ReBAL) of Nagabandi et al., Learning to adapt in dynamic, real-world environments, ICLR 2019, with a GRU in
+    the place of their LSTM and the change in its input, so that transitions need not follow each other.
 
     hidden: hidden layer sizes of f.
     state_dim: size of h.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from hyperdyn.nn.mlp import ACTIVATIONS, mlp
@@ -14,7 +15,8 @@ class CodedMLP(nn.Module):
     """f([x, z]), with z the same for all rows of a system.
 
     The first layer is linear in both: W [x, z] + b = W_x x + (W_z z + b), and what stands in brackets is a bias of the
-    system, computed once per code.
+    system, computed once per code. W_x begins as in a network without a code: a wide code would else make the first
+    layer deaf to x for the first part of training.
 
     sizes: layer sizes, (X, ..., S); the code's are added to the first.
     """
@@ -24,6 +26,8 @@ class CodedMLP(nn.Module):
         self.input_dim = sizes[0]
         self.sizes = (sizes[0] + code_dim, *sizes[1:])
         self.net = mlp(self.sizes, activation)
+        with torch.no_grad():
+            self.net[0].weight[:, : self.input_dim] *= (self.sizes[0] / self.input_dim) ** 0.5
         self._activation = ACTIVATIONS[activation]
 
     def forward(self, code: Tensor) -> SharedMLP:

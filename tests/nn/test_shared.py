@@ -43,3 +43,11 @@ def test_a_code_is_read_as_if_it_stood_beside_every_row(sizes: tuple[int, ...]):
     beside = torch.cat([x, code[:, None].expand(B, N, 6)], dim=-1)
     torch.testing.assert_close(coded(code)(x), coded.net(beside))
     assert coded.sizes == (10, *sizes[1:])
+
+
+def test_the_weights_of_the_input_begin_as_without_a_code():
+    """Uniform within 1 / sqrt(inputs), however wide the code."""
+    torch.manual_seed(0)
+    seen, of_code = CodedMLP((4, 256, 2), code_dim=60).net[0].weight.abs().split([4, 60], dim=1)
+    assert seen.max().item() == pytest.approx(0.5, rel=0.02)
+    assert of_code.max().item() == pytest.approx(0.125, rel=0.02)
