@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from hyperdyn.envs.spec import Family
 from hyperdyn.episodes import EpisodeJob
 from hyperdyn.errors import ConfigError, ShardError
 from hyperdyn.progress import Meter
-from hyperdyn.shards.format import Header, ShardInfo
+from hyperdyn.shards.format import Header, ShardInfo, fingerprint
 from hyperdyn.shards.store import ShardStore
 from hyperdyn.workers import run_jobs
 
@@ -65,19 +66,43 @@ def collect(
     if workers:
         _check_pickles(job)
     factors = family.draw(split, first_system + systems, draw_seed)
-    store = ShardStore.create(root, header(family, draw_seed, {"seed": seed, **description(behaviour)}))
-    missing = _missing(store, job, factors, first_system)
+    maker = {"seed": seed, **description(behaviour)}
+    store = ShardStore.create(root, header(family, draw_seed, maker))
+    shard_job = ShardJob(job, store, fingerprint(maker))
+    missing = _missing(shard_job, factors, first_system)
     with (
         Meter(f"collect {family.name} {split}", len(missing), "steps", enabled=progress and bool(missing)) as meter,
-        closing(run_jobs(job, missing, workers)) as results,
+        closing(run_jobs(shard_job, missing, workers)) as stored,
     ):
-        for r in results:
-            store.append(
-                split=split, system=r.system, round=round, factors=r.factors.tolist(), obs=r.obs, action=r.action
-            )
+        for _ in stored:
             meter.advance(episodes * steps)
     store.close()
     return store
+
+
+@dataclass(frozen=True)
+class ShardJob:
+    """Makes and stores the episodes of one system, where it is called: what travels between processes is a number.
+
+    maker: fingerprint of how the episodes are made.
+    """
+
+    job: EpisodeJob
+    store: ShardStore
+    maker: str
+
+    def __call__(self, item: tuple[int, NDArray[np.float64]]) -> int:
+        r = self.job(item)
+        self.store.append(
+            split=self.job.split,
+            system=r.system,
+            round=self.job.round,
+            factors=r.factors.tolist(),
+            obs=r.obs,
+            action=r.action,
+            maker=self.maker,
+        )
+        return r.system
 
 
 def description(value: Any) -> Any:
@@ -94,27 +119,32 @@ def description(value: Any) -> Any:
     return {"class": type(value).__name__, **public}
 
 
-def _missing(
-    store: ShardStore, job: EpisodeJob, factors: NDArray[np.float64], first: int
-) -> list[tuple[int, NDArray[np.float64]]]:
-    there = {info.system: info for info in store.infos(split=job.split, round=job.round)}
+def _missing(shards: ShardJob, factors: NDArray[np.float64], first: int) -> list[tuple[int, NDArray[np.float64]]]:
+    there = {info.system: info for info in shards.store.infos(shards.job.split, shards.job.round)}
     missing = []
     for system in range(first, len(factors)):
         if system in there:
-            _check_same(there[system], factors[system], job)
+            _check_same(there[system], factors[system], shards)
         else:
             missing.append((system, factors[system]))
     return missing
 
 
-def _check_same(info: ShardInfo, factors: NDArray[np.float64], job: EpisodeJob) -> None:
-    lengths = (job.steps,) * job.episodes
+def _check_same(info: ShardInfo, factors: NDArray[np.float64], shards: ShardJob) -> None:
+    lengths = (shards.job.steps,) * shards.job.episodes
     if tuple(info.lengths) != lengths or tuple(info.factors) != tuple(factors.tolist()):
         raise ShardError(
             f"{info.file} is of another collection",
             got=f"steps of its episodes {list(info.lengths)}, factors {list(info.factors)}",
             expected=f"{list(lengths)}, {factors.tolist()}",
             fix="collect into another folder, or with the arguments of the first time",
+        )
+    if info.maker not in ("", shards.maker):
+        raise ShardError(
+            f"{info.file} was collected with another behaviour, or another seed",
+            got=f"fingerprint {info.maker}",
+            expected=f"{shards.maker}: {shards.job.behaviour}, seed={shards.job.seed}",
+            fix="round=N for more data of the same systems, another data_dir, or the arguments of the first time",
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -16,6 +18,9 @@ FORMAT_VERSION = 1
 ACTION_SLACK = 1e-4
 """How far an action may leave [-1, 1]: rounding only."""
 
+OPTIONAL = {"maker"}
+"""Fields that a record need not have."""
+
 _SPLIT = re.compile(r"[a-z][a-z0-9_]*")
 
 ShardId = tuple[str, int, int]
@@ -27,7 +32,7 @@ class Header:
     """What all shards of one folder have in common.
 
     dt: seconds from one action to the next.
-    collector: how the data were made, in plain values.
+    collector: how the first of the data were made, in plain values.
     versions: package name to version.
     """
 
@@ -58,6 +63,7 @@ class ShardInfo:
     factors: [F] values in the order of the header's factor names.
     lengths: steps of each of the E episodes.
     steps: L, what the arrays have room for.
+    maker: fingerprint of how the episodes were made, see `fingerprint`; empty if that is not known.
     """
 
     file: str
@@ -69,6 +75,7 @@ class ShardInfo:
     steps: int
     bytes: int
     sha256: str
+    maker: str = ""
 
     @property
     def id(self) -> ShardId:
@@ -105,6 +112,11 @@ class Fault:
 
     def __str__(self) -> str:
         return f"{self.info.file}: {self.reason}"
+
+
+def fingerprint(maker: Mapping[str, Any]) -> str:
+    """16 hexadecimal digits that tell one way of making episodes, in plain values, from another."""
+    return hashlib.sha256(json.dumps(maker, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def shard_file(split: str, system: int, round: int) -> str:
@@ -170,5 +182,5 @@ def _check_values(shard: str, factors: Sequence[float], obs: NDArray[np.float32]
 
 def _check_fields(cls: type, values: Mapping[str, Any], what: str) -> None:
     expected = {f.name for f in fields(cls)}
-    if set(values) != expected:
+    if not expected - OPTIONAL <= set(values) <= expected:
         raise ShardError(f"{what} has other fields", got=sorted(values), expected=sorted(expected))

@@ -106,6 +106,7 @@ class ShardStore:
         obs: Any,
         action: Any,
         length: Any = None,
+        maker: str = "",
     ) -> ShardInfo:
         """Add one shard: factors [F], obs [E,L+1,S], action [E,L,A], length [E] (all L if None).
 
@@ -124,7 +125,7 @@ class ShardStore:
         sha256 = hashlib.sha256(content).hexdigest()
         lengths = tuple(data.length.tolist())
         steps = data.action.shape[1]
-        info = ShardInfo(name, split, system, round, values, lengths, steps, len(content), sha256)
+        info = ShardInfo(name, split, system, round, values, lengths, steps, len(content), sha256, maker)
         with explained(f"shard '{self.root / name}'"):
             return self._publish(info, content)
 

@@ -164,3 +164,20 @@ def test_candidates_are_simulated_by_their_own_system_from_their_own_state(point
         np.testing.assert_array_equal(action[b, t * 4 + m], candidates[b, t, m])
     with pytest.raises(ShapeError, match="states do not fit"):
         simulate_candidates(point_mass.simulate(factors), states[:, :2], candidates)
+
+
+@pytest.mark.parametrize("changed", [{"seed": 8}, {"behaviour": OrnsteinUhlenbeck()}])
+def test_what_was_made_otherwise_is_not_taken_for_what_is_asked(tmp_path: Path, changed: dict[str, Any]) -> None:
+    run(tmp_path)
+    with pytest.raises(ShardError, match="another behaviour, or another seed"):
+        run(tmp_path, **changed)
+    assert len(run(tmp_path, systems=5, **changed, round=1)) == 9  # more data of the same systems
+
+
+def test_shards_of_unknown_making_are_kept(tmp_path: Path) -> None:
+    store = run(tmp_path)
+    for name in ("manifest.json", *(p.name for p in tmp_path.glob("*.jsonl"))):
+        text = (tmp_path / name).read_text()
+        (tmp_path / name).write_text(text.replace(f', "maker": "{store.infos()[0].maker}"', ""))
+    assert {info.maker for info in ShardStore.open(tmp_path).infos()} == {""}
+    assert digests(run(tmp_path)) == digests(store)
