@@ -26,8 +26,10 @@ class CodedMLP(nn.Module):
         self.input_dim = sizes[0]
         self.sizes = (sizes[0] + code_dim, *sizes[1:])
         self.net = mlp(self.sizes, activation)
+        first = self.net[0]
+        assert isinstance(first, nn.Linear)
         with torch.no_grad():
-            self.net[0].weight[:, : self.input_dim] *= (self.sizes[0] / self.input_dim) ** 0.5
+            first.weight[:, : self.input_dim] *= (self.sizes[0] / self.input_dim) ** 0.5
         self._activation = ACTIVATIONS[activation]
 
     def forward(self, code: Tensor) -> SharedMLP:
