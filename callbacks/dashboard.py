@@ -1,0 +1,78 @@
+"""TensorBoard as a newcomer wants to find it: the few curves that matter on one page, and runs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, final
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from omegaconf import DictConfig, OmegaConf
+
+from hyperdyn.callbacks.evaluation import board, step_of
+
+PAGES: dict[str, dict[str, list[Any]]] = {
+    "Error on unseen systems": {
+        "in range, 1 step ahead": ["Multiline", [r"rollout_error/interpolation/K\d+/nrmse_1$"]],
+        "in range, to the horizon": ["Multiline", [r"rollout_error/interpolation/K\d+/nrmse_(?!1$)\d+$"]],
+        "out of range, 1 step ahead": ["Multiline", [r"rollout_error/extrapolation/K\d+/nrmse_1$"]],
+        "out of range, to the horizon": ["Multiline", [r"rollout_error/extrapolation/K\d+/nrmse_(?!1$)\d+$"]],
+    },
+    "Planning": {
+        "return on unseen systems": ["Multiline", [r"planning/\w+/return$"]],
+        "return on training systems, before each round": ["Multiline", [r"on_policy/return$"]],
+    },
+    "Training": {
+        "loss": ["Multiline", [r"train/loss$", r"train/aux_loss$"]],
+        "how far generated weights differ": ["Multiline", [r"generated/spread$"]],
+    },
+}
+"""Page of the custom scalars, chart, and the tags on it."""
+
+HYPERPARAMETERS = ("seed", "method", "env.name", "model", "module", "data", "trainer.max_steps")
+"""Keys of the configuration that runs are compared by."""
+
+
+@final
+class Dashboard(Callback):
+    """Lays out TensorBoard's custom scalars, and writes the hyperparameters of a run beside its last metrics.
+
+    run_dir: holds the configuration, config.yaml.
+    """
+
+    def __init__(self, run_dir: str) -> None:
+        self.config = Path(run_dir) / "config.yaml"
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        writer = board(trainer)
+        if writer is not None:
+            writer.add_custom_scalars(PAGES)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not self.config.is_file():
+            return
+        chosen = dict(hyperparameters(OmegaConf.load(self.config)))
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.log_hyperparams(chosen, metrics, step=step_of(trainer))
+                logger.save()
+
+
+def hyperparameters(config: Any) -> Iterator[tuple[str, Any]]:
+    """Name and value of each hyperparameter that is a number, a word or a truth value; lists as words."""
+    for key in HYPERPARAMETERS:
+        value = OmegaConf.select(config, key)
+        if isinstance(value, DictConfig):
+            yield from _leaves(key, OmegaConf.to_container(value))
+        elif value is not None:
+            yield key, value
+
+
+def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(f"{name}.{key}", inner)
+    elif value is not None:
+        yield name, value if isinstance(value, (bool, int, float, str)) else str(value)
