@@ -60,6 +60,18 @@ def test_the_errors_of_all_experts_are_those_of_each_whatever_is_predicted_at_on
         torch.testing.assert_close(whole[:, :, i], (net(x) - y).square().mean(-1))
 
 
+def test_hidden_rows_do_not_speak_for_an_expert_that_is_right_about_nothing(model: Experts) -> None:
+    """Hidden rows are read as x = 0, y = 0, of which an expert of zeros is right."""
+    zero, right = model.adapt(told(FACTORS[:1])).theta, 2
+    assert zero is not None
+    with torch.no_grad():
+        model.theta[(model.theta == zero).all(1)] = 0.0
+    given = exact(model, torch.tensor([right]), k=60)
+    theta = model.eval().adapt(Context(given.history, torch.arange(60)[None] == 0)).theta
+    assert theta is not None
+    assert torch.equal(theta[0], model.theta[right])
+
+
 def test_an_expert_that_was_never_trained_is_never_chosen(model: Experts) -> None:
     untrained = int(model.factors.isnan().any(1).nonzero()[0, 0])
     theta = model.eval().adapt(exact(model, torch.tensor([untrained]))).theta
