@@ -1,4 +1,4 @@
-"""A command in a process of its own, beside this one."""
+"""Commands in processes of their own, beside this one."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from hyperdyn.errors import HyperdynError
 from hyperdyn.workers import THREADS
+
+Name = TypeVar("Name")
+LOOK = 0.05
+"""Seconds between two looks at what has ended."""
 
 
 @contextmanager
@@ -26,25 +32,72 @@ def beside(arguments: Sequence[str], log: Path, threads: int) -> Iterator[Callab
     Raises:
         HyperdynError: by the waiting, if the command failed.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "hyperdyn", *arguments]
-    environment = {**os.environ, **dict.fromkeys(THREADS, str(threads))}
-    with log.open("a") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=file, env=environment)
+    process = _start(arguments, log, threads)
 
     def wait() -> None:
         if process.poll() is None:
             print(f"waiting for what is in {log}", flush=True)
         if process.wait():
-            raise HyperdynError(
-                f"`hyperdyn {arguments[0]}` in a process of its own failed",
-                got=f"exit status {process.returncode}",
-                fix=f"{log} says why; what it had done is kept",
-            )
+            raise _failed(arguments, log, process.returncode)
 
     try:
         yield wait
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            process.wait()
+        _end([process])
+
+
+def all_beside(
+    lines: Mapping[Name, Sequence[Sequence[str]]], logs: Mapping[Name, Path], workers: int, threads: int
+) -> Iterator[tuple[Name, HyperdynError | None]]:
+    """Run, of each name, one command line after the other; `workers` names at the same time.
+
+    However this generator ends, closed or by Ctrl-C, the processes have ended too.
+
+    Yields:
+        Each name when its last command has ended, or with the error of one that failed; the others go on.
+    """
+    waiting = list(lines)
+    running: dict[Name, tuple[subprocess.Popen[bytes], int]] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers:
+                name = waiting.pop(0)
+                running[name] = _start(lines[name][0], logs[name], threads), 0
+            time.sleep(LOOK)
+            for name, (process, number) in list(running.items()):
+                if process.poll() is None:
+                    continue
+                del running[name]
+                if process.returncode:
+                    yield name, _failed(lines[name][number], logs[name], process.returncode)
+                elif number + 1 < len(lines[name]):
+                    running[name] = _start(lines[name][number + 1], logs[name], threads), number + 1
+                else:
+                    yield name, None
+    finally:
+        _end([process for process, _ in running.values()])
+
+
+def _start(arguments: Sequence[str], log: Path, threads: int) -> subprocess.Popen[bytes]:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "hyperdyn", *arguments]
+    environment = {**os.environ, **dict.fromkeys(THREADS, str(threads))}
+    with log.open("a") as file:
+        return subprocess.Popen(command, stdout=file, stderr=file, env=environment)
+
+
+def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Interrupt what still runs, and wait for it."""
+    alive = [p for p in processes if p.poll() is None]
+    for process in alive:
+        process.send_signal(signal.SIGINT)
+    for process in alive:
+        process.wait()
+
+
+def _failed(arguments: Sequence[str], log: Path, status: int) -> HyperdynError:
+    return HyperdynError(
+        f"`hyperdyn {arguments[0]}` in a process of its own failed",
+        got=f"exit status {status}",
+        fix=f"{log} says why; what it had done is kept",
+    )

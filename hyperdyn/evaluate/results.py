@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -96,11 +96,14 @@ class Results:
             _newest(self.methods + other.methods),
         )
 
-    def save(self, path: Path | str) -> None:
-        """Write the file in one step: a reader sees the old one or the new one."""
+    def save(self, path: Path | str, about: Mapping[str, Any] | None = None) -> None:
+        """Write the file in one step: a reader sees the old one or the new one.
+
+        about: further entries of the file, plain containers, which `load` leaves aside.
+        """
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = _one_record_a_line({"format": FORMAT, **_plain(asdict(self))})
+        text = _one_record_a_line({"format": FORMAT, **(about or {}), **_plain(asdict(self))})
         temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         temporary.write_text(text + "\n", encoding="utf-8")
         temporary.replace(path)
