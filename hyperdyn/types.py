@@ -124,11 +124,14 @@ class Expert(ABC):
     code: [B,Z] what the context was encoded to, where the method has one.
     theta: [B,P] the generated weights, where the method generates any.
     aux_loss: [B] what the method asks to be added to the training loss.
+    surprise: [B] how badly the context fits what training met, where the method can tell: about 1 where it fits, and 1
+        without any context; larger is worse.
     """
 
     code: Tensor | None = None
     theta: Tensor | None = None
     aux_loss: Tensor | None = None
+    surprise: Tensor | None = None
 
     @abstractmethod
     def start(self, obs: Tensor) -> Any:

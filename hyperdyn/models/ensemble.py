@@ -24,7 +24,7 @@ class EnsembleExpert(Expert):
     size: M.
     split: for training. Row i is predicted by member i mod M alone, its std with it, so that each member has rows and a
         loss of its own; a step then costs what one member's does.
-    code, aux_loss: as of every expert.
+    code, aux_loss, surprise: as of every expert.
     """
 
     def __init__(
@@ -35,12 +35,14 @@ class EnsembleExpert(Expert):
         split: bool,
         code: Tensor | None = None,
         aux_loss: Tensor | None = None,
+        surprise: Tensor | None = None,
     ) -> None:
         self.members = members
         self.size = size
         self.split = split
         self.code = code
         self.aux_loss = aux_loss
+        self.surprise = surprise
 
     def start(self, obs: Tensor) -> Any:
         return self.members.start(self._deal(obs))
