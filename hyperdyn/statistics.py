@@ -86,6 +86,56 @@ def paired_difference(
     return bootstrap_interval(a - b, rng=rng, statistic=statistic, level=level, draws=draws)
 
 
+def paired_ratio(
+    first: ArrayLike,
+    second: ArrayLike,
+    *,
+    rng: np.random.Generator,
+    statistic: Statistic = rms,
+    level: float = 0.95,
+    draws: int = 2000,
+) -> Interval:
+    """statistic(first) / statistic(second) of two [seeds, systems] arrays that share seeds and systems.
+
+    Every draw takes the same seeds and systems of both. An interval that excludes 1 is evidence.
+
+    Raises:
+        ShapeError: the two have different shapes.
+    """
+    a, b = _grid(first), _grid(second)
+    if a.shape != b.shape:
+        raise ShapeError("a paired ratio needs the same seeds and systems", got=f"{a.shape} and {b.shape}")
+    cells = np.arange(a.size, dtype=np.float64)
+
+    def ratio(index: Array) -> Array:
+        i = index.astype(np.int64)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(statistic(a.reshape(-1)[i]) / statistic(b.reshape(-1)[i]))
+
+    return _interval(ratio(cells), _resampled(cells.reshape(a.shape), rng, draws), ratio, level)
+
+
+def auroc_interval(
+    inside: ArrayLike, outside: ArrayLike, *, rng: np.random.Generator, level: float = 0.95, draws: int = 2000
+) -> Interval:
+    """Chance that a value of outside [seeds, n] exceeds one of inside [seeds, m] of the same seed, a tie counting half.
+
+    Percentile interval: every draw takes seeds, and of either kind systems, with replacement.
+
+    Raises:
+        ShapeError: not two arrays of values with as many seeds.
+    """
+    a, b = _grid(inside), _grid(outside)
+    if len(a) != len(b):
+        raise ShapeError("values inside and outside need the same seeds", got=f"{a.shape} and {b.shape}")
+    a, b = a[:, :, None], b[:, None, :]
+    above = (b > a) + 0.5 * (a == b)  # [seeds,m,n]
+    of_seed, of_a, of_b = (rng.multinomial(n, np.full(n, 1 / n), size=draws) / n for n in above.shape)  # [draws,.]
+    resampled = np.einsum("ds,dm,dsm->d", of_seed, of_a, np.einsum("smn,dn->dsm", above, of_b))
+    low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(above.mean()), float(low), float(high))
+
+
 def _grid(values: ArrayLike) -> Array:
     grid = np.asarray(values, dtype=np.float64)
     if grid.ndim != 2 or grid.size == 0:

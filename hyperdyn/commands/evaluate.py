@@ -1,4 +1,4 @@
-"""`hyperdyn evaluate`: prediction error of trained runs."""
+"""`hyperdyn evaluate`: prediction error of trained runs, and how well they know it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 from hyperdyn.commands.runs import together, trained
 from hyperdyn.evaluate.prediction import rollout_error
 from hyperdyn.evaluate.results import Results
+from hyperdyn.evaluate.uncertainty import calibration
 from hyperdyn.evaluate.windows import Windows
 from hyperdyn.report.console import print_results
 from hyperdyn.shards.store import ShardStore
@@ -17,15 +18,15 @@ def run(cfg: DictConfig) -> None:
     windows = Windows(tuple(cfg.history_sizes), cfg.horizon, cfg.rows, cfg.context, cfg.seed)
     kept = []
     for trained_run in trained(cfg.runs, cfg.checkpoint, cfg.trust):
-        scores = rollout_error(
-            trained_run.model,
-            ShardStore.open(cfg.data_dir or trained_run.cfg.data_dir),
-            method=trained_run.cfg.method,
-            splits=list(cfg.splits),
-            windows=windows,
-            seed=trained_run.cfg.seed,
+        model, run_cfg = trained_run.model, trained_run.cfg
+        store = ShardStore.open(cfg.data_dir or run_cfg.data_dir)
+        of = {"method": run_cfg.method, "splits": list(cfg.splits), "windows": windows, "seed": run_cfg.seed}
+        found = Results(
+            run_cfg.env.name,
+            prediction=tuple(rollout_error(model, store, **of)),
+            uncertainty=tuple(calibration(model, store, **of)),
+            methods=(trained_run.facts(),),
         )
-        found = Results(trained_run.cfg.env.name, prediction=tuple(scores), methods=(trained_run.facts(),))
         trained_run.keep(found)
         kept.append(found)
     print_results(together(kept))

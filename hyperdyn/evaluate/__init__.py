@@ -3,7 +3,8 @@
 from hyperdyn.evaluate.manifest import EvaluationManifest
 from hyperdyn.evaluate.planning import Task, compare, planning_return, random_return, simulator_return
 from hyperdyn.evaluate.prediction import rollout_error
-from hyperdyn.evaluate.results import MethodFacts, PlanningScore, PredictionScore, Results
+from hyperdyn.evaluate.results import MethodFacts, PlanningScore, PredictionScore, Results, UncertaintyScore
+from hyperdyn.evaluate.uncertainty import calibration
 from hyperdyn.evaluate.undisturbed import undisturbed
 from hyperdyn.evaluate.windows import Windows
 
@@ -14,7 +15,9 @@ __all__ = [
     "PredictionScore",
     "Results",
     "Task",
+    "UncertaintyScore",
     "Windows",
+    "calibration",
     "compare",
     "planning_return",
     "random_return",

@@ -3,7 +3,9 @@
     {"format": 1, "family": NAME,
      "prediction": [{"method", "split", "history", "seed", "context", "per_system" [systems][T], "rmse" [T][S]}, ...],
      "planning":   [{"method", "split", "history", "seed", "steps", "planner", "per_system" [systems]}, ...],
-     "methods":    [{"method", "executed", "parameters", "training_seconds", "decision_seconds", "note"}, ...]}
+     "uncertainty": [{"method", "split", "history", "seed", "context", "nll" [systems], ...}, ...],
+     "methods":    [{"method", "executed", "parameters", "training_seconds", "decision_seconds", "note"}, ...],
+     "change":     [{"method", "split", "seed", "adaptation", "change", "step", "per_system" [systems][L], "detection"}, ...]}
 
 A number that is not finite, the error of a prediction that diverged, is null.
 """
@@ -62,6 +64,47 @@ class PlanningScore:
 
 
 @dataclass(frozen=True)
+class ChangeScore:
+    """Error one step ahead along episodes in which the system changes after `step` steps.
+
+    adaptation: from what the model is adapted at every step, "K = 16", the last transitions, or "gamma = 0.95", all of
+    them with forgetting. change: what changes to what. per_system: NRMSE, relative to the spread over all episodes.
+    detection: transitions after the change until the surprise is above its usual range, for methods that tell it;
+        infinite where it never is.
+    """
+
+    method: str
+    split: str
+    seed: int
+    adaptation: str
+    change: str
+    step: int
+    per_system: tuple[tuple[float, ...], ...]  # [systems][L]
+    detection: tuple[float, ...] = ()  # [episodes]
+
+
+@dataclass(frozen=True)
+class UncertaintyScore:
+    """How well one trained model knows the error of its first step, on one split after `history` transitions.
+
+    Of each system, in normalised units: nll, negative log-likelihood; coverage and mean width of the 90 % intervals;
+    rank_correlation of the standard deviation with the error's size, over rows and entries; surprise, of its expert,
+    empty where the method has none. seed, context: as in `PredictionScore`.
+    """
+
+    method: str
+    split: str
+    history: int
+    seed: int
+    context: str
+    nll: tuple[float, ...]  # [systems]
+    coverage: tuple[float, ...]  # [systems]
+    width: tuple[float, ...]  # [systems]
+    rank_correlation: tuple[float, ...]  # [systems]
+    surprise: tuple[float, ...] = ()  # [systems]
+
+
+@dataclass(frozen=True)
 class MethodFacts:
     """What a method costs; always shown beside its scores.
 
@@ -84,6 +127,8 @@ class Results:
     prediction: tuple[PredictionScore, ...] = ()
     planning: tuple[PlanningScore, ...] = ()
     methods: tuple[MethodFacts, ...] = ()
+    change: tuple[ChangeScore, ...] = ()
+    uncertainty: tuple[UncertaintyScore, ...] = ()
 
     def merged(self, other: Results) -> Results:
         """Both; where they hold a record of the same thing, the other's."""
@@ -94,6 +139,8 @@ class Results:
             _newest(self.prediction + other.prediction),
             _newest(self.planning + other.planning),
             _newest(self.methods + other.methods),
+            _newest(self.change + other.change),
+            _newest(self.uncertainty + other.uncertainty),
         )
 
     def save(self, path: Path | str, about: Mapping[str, Any] | None = None) -> None:
@@ -123,6 +170,8 @@ class Results:
                 tuple(PredictionScore(**_tuples(r)) for r in content["prediction"]),
                 tuple(PlanningScore(**_tuples(r)) for r in content["planning"]),
                 tuple(MethodFacts(**_facts(r)) for r in content["methods"]),
+                tuple(ChangeScore(**_tuples(r)) for r in content.get("change", [])),
+                tuple(UncertaintyScore(**_tuples(r)) for r in content.get("uncertainty", [])),
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             fix = f"delete it and run: hyperdyn evaluate {path.parent}"
@@ -133,7 +182,7 @@ def _newest(records: Iterable[Any]) -> tuple[Any, ...]:
     """One record for each set of identifying fields, in order of first appearance."""
     latest: dict[tuple[Any, ...], Any] = {}
     for r in records:
-        identity = ("split", "history", "seed", "context", "steps", "planner")
+        identity = ("split", "history", "seed", "context", "steps", "planner", "adaptation", "change", "step")
         latest[(r.method, *(getattr(r, name, None) for name in identity))] = r
     return tuple(latest.values())
 

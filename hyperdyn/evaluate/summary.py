@@ -9,8 +9,8 @@ import numpy as np
 
 from hyperdyn.envs.spec import SPLITS
 from hyperdyn.errors import HyperdynError
-from hyperdyn.evaluate.results import CEILING, FLOOR, PlanningScore, PredictionScore, Results
-from hyperdyn.statistics import Interval, bootstrap_interval, iqm, paired_difference, rms
+from hyperdyn.evaluate.results import CEILING, FLOOR, PlanningScore, PredictionScore, Results, UncertaintyScore
+from hyperdyn.statistics import Array, Interval, auroc_interval, bootstrap_interval, iqm, paired_difference, rms
 
 SPLIT_LABELS = {
     "train": "seen systems, new episodes",
@@ -18,6 +18,9 @@ SPLIT_LABELS = {
     "extrapolation": "unseen, out of range",
 }
 BOOTSTRAP_SEED = 0
+INSIDE, OUTSIDE = "interpolation", "extrapolation"
+
+Records = Sequence[PredictionScore] | Sequence[PlanningScore] | Sequence[UncertaintyScore]
 
 
 @dataclass(frozen=True)
@@ -29,19 +32,19 @@ class Summary:
     systems: int
 
 
-def splits_of(records: Sequence[PredictionScore] | Sequence[PlanningScore]) -> list[str]:
+def splits_of(records: Records) -> list[str]:
     """Splits that occur, in the order seen, unseen, outside."""
     present = {r.split for r in records}
     return [s for s in SPLITS if s in present] + sorted(present - set(SPLITS))
 
 
-def methods_of(records: Sequence[PredictionScore] | Sequence[PlanningScore]) -> list[str]:
+def methods_of(records: Records) -> list[str]:
     """Methods that occur, in order of first appearance; the floor first, the ceiling last."""
     names = list(dict.fromkeys(r.method for r in records))
     return sorted(names, key=lambda name: (name == CEILING) - (name == FLOOR))
 
 
-def histories_of(records: Sequence[PredictionScore] | Sequence[PlanningScore]) -> list[int]:
+def histories_of(records: Records) -> list[int]:
     return sorted({r.history for r in records})
 
 
@@ -54,6 +57,33 @@ def prediction(results: Results, method: str, split: str, history: int, step: in
         return None
     grid = _grid([[row[step - 1] for row in r.per_system] for r in chosen])
     return Summary(bootstrap_interval(grid, rng=_rng(), statistic=rms), *grid.shape)
+
+
+def calibration(results: Results, method: str, split: str, history: int, what: str) -> Summary | None:
+    """Mean over systems of a field of `UncertaintyScore` with its 95 % interval; None if there are no values."""
+    grid = _known(results, method, split, history, what)
+    return None if grid is None else Summary(bootstrap_interval(grid, rng=_rng(), statistic=_mean), *grid.shape)
+
+
+def surprise_auroc(results: Results, method: str, history: int) -> Summary | None:
+    """Chance that a system outside of the training range surprises a method more than one inside; None if unknown."""
+    inside, outside = (_known(results, method, split, history, "surprise") for split in (INSIDE, OUTSIDE))
+    if inside is None or outside is None or len(inside) != len(outside):
+        return None
+    seeds, systems = inside.shape
+    return Summary(auroc_interval(inside, outside, rng=_rng()), seeds, systems + outside.shape[1])
+
+
+def _known(results: Results, method: str, split: str, history: int, what: str) -> Array | None:
+    """[seeds, systems] of a field, contexts from other episodes if there are any."""
+    chosen = [r for r in results.uncertainty if (r.method, r.split, r.history) == (method, split, history)]
+    chosen = [r for r in chosen if getattr(r, what)]
+    chosen = [r for r in chosen if r.context == "support"] or chosen
+    return _grid([list(getattr(r, what)) for r in sorted(chosen, key=lambda r: r.seed)]) if chosen else None
+
+
+def _mean(values: Array) -> Array:
+    return np.asarray(values.mean(-1))
 
 
 def planning(results: Results, method: str, split: str) -> Summary | None:

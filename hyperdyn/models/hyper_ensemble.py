@@ -28,7 +28,7 @@ class HyperEnsemble(AbstractDynamics):
     the normaliser: with one encoder they would agree on which system it is, and that is what is uncertain.
 
     hidden, encoder, head, rank: of every member as in `Hyper`; at least one hidden layer.
-    members: M. In training each predicts its share of the query rows, so that M is paid in encoding and generating only.
+    members: M. In training each predicts its share of the query rows: M is paid in encoding and generating alone.
 
     Raises:
         ConfigError: fewer members than one, no hidden layer.

@@ -30,8 +30,8 @@ class HyperProbabilistic(AbstractDynamics):
     the posterior mean of a variance under a scaled inverse chi-square prior of nu transitions' worth around rho, itself
     under one of mu transitions' worth around 1 (Gelman et al., Bayesian Data Analysis, section 2.6). For a context that
     fits badly std grows as sqrt(chi2), the scale factor of Birge (Phys. Rev. 40, 1932), however far that is from what
-    training met. nu, mu and c_K, how much larger residuals are on transitions that the expert has not seen, are learned,
-    d and they alone, by likelihood. K = 0 gives g = 1.
+    training met. Likelihood trains d, nu, mu and c_K (how much larger residuals are on transitions that the expert has
+    not seen) and nothing else; the mean is that of `Hyper`. K = 0 gives g = 1.
 
         surprise = max(chi2, `CodeFamiliarity` of z): the expert fails its context, or training met no such code.
 

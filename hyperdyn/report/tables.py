@@ -33,6 +33,7 @@ def tables(results: Results, entries: Sequence[str] = ()) -> list[Table]:
         found += [planning_table(results), *_differences(results)]
     if results.prediction:
         found += [horizon_table(results), adaptation_table(results)]
+    found += [uncertainty_table(results, split) for split in summary.splits_of(results.uncertainty)]
     if results.methods:
         found.append(cost_table(results))
     if results.prediction:
@@ -115,6 +116,24 @@ def adaptation_table(results: Results) -> Table:
     columns = ("NRMSE, 1 step", *(f"K = {k}" for k in histories), f"K = {histories[usual]} / K = {histories[0]}")
     best = _best(cells, range(len(methods)), largest=False)
     return Table(f"Adaptation ({SPLIT_LABELS.get(split, split)})", columns, rows, "[95 % interval]", best)
+
+
+def uncertainty_table(results: Results, split: str) -> Table:
+    """How well each method that gives standard deviations knows its error one step ahead, for every K."""
+    wanted = (("coverage", ".3f"), ("nll", ".2f"), ("width", ".2f"), ("rank_correlation", ".2f"), ("surprise", ".2f"))
+    rows = []
+    for method in summary.methods_of(results.uncertainty):
+        for k in summary.histories_of(results.uncertainty):
+            cells = [_interval(summary.calibration(results, method, split, k, what), spec) for what, spec in wanted]
+            if split == summary.OUTSIDE:
+                cells.append(_interval(summary.surprise_auroc(results, method, k), ".3f"))
+            rows.append((f"{method}, K = {k}", *cells))
+    columns = ("standard deviations", "90 % intervals cover", "NLL", "width", "rank correlation", "surprise")
+    outside = split == summary.OUTSIDE
+    note = "one step, normalised [95 % interval]; rank correlation: of std with error"
+    note += "; AUROC: of surprise, against systems in range" if outside else ""
+    title = f"Uncertainty ({SPLIT_LABELS.get(split, split)})"
+    return Table(title, (*columns, "AUROC") if outside else columns, tuple(rows), note)
 
 
 def cost_table(results: Results) -> Table:
