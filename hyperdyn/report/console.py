@@ -25,7 +25,7 @@ def _rich(table: Table) -> rich.table.Table:
         title_style="bold", caption_justify="left",
     )  # fmt: skip
     for i, name in enumerate(table.columns):
-        drawn.add_column(Text(name), justify="left" if i == 0 else "right", overflow="fold")
+        drawn.add_column(Text(name), justify="left" if i == 0 else "right", overflow="fold", no_wrap=i == 0)
     for number, row in enumerate(table.rows):
         best = table.best[number] if table.best else ()
         drawn.add_row(*(Text(cell, style="bold" if i in best else "") for i, cell in enumerate(row)))

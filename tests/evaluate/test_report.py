@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,15 @@ def test_the_terminal_shows_the_same_tables() -> None:
     assert "60 [60, 60]  60 %" in text
     assert "Cost" in text
     assert "entry 0" not in text
+
+
+def test_a_narrow_terminal_breaks_no_name_of_a_method() -> None:
+    scores = results()
+    named = replace(scores, prediction=tuple(replace(p, method="hyper_mean_pool") for p in scores.prediction))
+    console = Console(record=True, width=60, file=open("/dev/null", "w"))  # noqa: SIM115
+    print_results(named, console)
+    console.file.close()
+    assert "hyper_mean_pool" in console.export_text()
 
 
 def test_metrics_are_read_as_curves_without_gaps(tmp_path: Path) -> None:
