@@ -38,8 +38,15 @@ COMMANDS = {
     "collect": Command("simulate many systems of a family and store their trajectories", "env=cheetah_mix"),
     "train": Command("train one method on one family", "env=cheetah_mix model=hyper", resume="ckpt=last"),
     "evaluate": Command("error of its predictions on systems never seen", "runs/cheetah_mix-hyper", "runs", many=True),
+    "change": Command(
+        "error before and after a motor dies, and steps until it has adapted", "runs/cheetah_mix-hyper", "runs", True
+    ),
     "plan": Command("what acting through its experts returns, on such systems", "runs/cheetah_mix-hyper", "runs", True),
     "report": Command("one HTML file of tables and figures", "runs/cheetah_mix-*", "runs", many=True),
+    "bench": Command("methods x families x seeds of a suite, resumable, to one table", "suite=small workers=2"),
+    "bench-check": Command(
+        "check that published results are whole and on the frozen systems", "results/small/*.json", "files", many=True
+    ),
     "verify": Command("check stored trajectories, name and mend what is damaged", "data/cheetah_mix", "data_dir"),
     "doctor": Command("check this machine and print what to paste where something is missing", ""),
     "demo": Command("all of it, small, in about 12 minutes", ""),
@@ -94,7 +101,7 @@ def _dispatch(args: list[str]) -> int:
 
 
 def _function(name: str) -> Callable[[DictConfig], Any]:
-    run: Callable[[DictConfig], Any] = import_module(f"hyperdyn.commands.{name}").run
+    run: Callable[[DictConfig], Any] = import_module(f"hyperdyn.commands.{name.replace('-', '_')}").run
     return run
 
 

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hyperdyn.errors import ConfigError, nearest
 
-GROUPS = ("env", "behaviour", "data", "model", "planner", "callbacks", "trainer", "experiment", "debug")
+GROUPS = ("env", "behaviour", "data", "model", "planner", "callbacks", "trainer", "experiment", "suite", "debug")
 """The folders of conf/, in the order in which they are shown."""
 
 

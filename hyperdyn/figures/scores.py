@@ -12,9 +12,11 @@ from matplotlib.figure import Figure
 from hyperdyn.evaluate import summary
 from hyperdyn.evaluate.results import CEILING, FLOOR, Results
 from hyperdyn.evaluate.summary import SPLIT_LABELS, Summary
-from hyperdyn.figures.style import FAINT, INK, colours, headline, legend, new_figure, title
+from hyperdyn.figures.style import FAINT, INK, Look, colours, headline, legend, looks, new_figure, title
 
 NOTE = "95 % intervals over training runs and systems"
+FEW = 7
+"""Methods up to which names stand below bars and a legend inside a panel."""
 
 
 def adaptation_curve(results: Results, step: int) -> Figure:
@@ -55,7 +57,8 @@ def return_bars(results: Results) -> Figure:
     """Return of every method with the random floor and the simulator's ceiling, one panel a split."""
     splits = summary.splits_of(results.planning)
     methods = [m for m in summary.methods_of(results.planning) if m not in (FLOOR, CEILING)]
-    figure, axes = new_figure(len(splits), width=max(3.6, 1.0 * len(methods) + 1.6), share=True)
+    each = 1.0 if len(methods) <= FEW else 0.6
+    figure, axes = new_figure(len(splits), width=max(3.6, each * len(methods) + 1.6), share=True)
     colour = colours(methods)
     for ax, split in zip(axes[0], splits, strict=True):
         found = {m: summary.planning(results, m, split) for m in methods}
@@ -66,7 +69,8 @@ def return_bars(results: Results) -> Figure:
             s = summary.planning(results, bound, split)
             if s is not None:
                 _bound(ax, s, bound, style)
-        ax.set_xticks(range(len(methods)), methods)
+        upright = {} if len(methods) <= FEW else {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
+        ax.set_xticks(range(len(methods)), methods, **upright)
         ax.set_xlim(-0.6, len(methods) - 0.05)
         ax.grid(visible=False, axis="x")
         title(ax, SPLIT_LABELS.get(split, split))
@@ -82,25 +86,31 @@ def _panels(
 ) -> Figure:
     splits, methods = summary.splits_of(results.prediction), summary.methods_of(results.prediction)
     figure, axes = new_figure(len(splits), share=True)
-    colour = colours(methods)
+    look = looks(methods)
     for ax, split in zip(axes[0], splits, strict=True):
         for method in methods:
-            _line(ax, [(x, s) for x in xs if (s := score(method, split, x)) is not None], method, colour[method])
+            _line(ax, [(x, s) for x in xs if (s := score(method, split, x)) is not None], method, look[method])
         ax.set_xlabel(xlabel)
         title(ax, SPLIT_LABELS.get(split, split))
     axes[0][0].set_ylabel("NRMSE (1 = mean change)")
     axes[0][0].set_ylim(bottom=0)
-    legend(axes[0][0])
+    if len(methods) <= FEW:
+        legend(axes[0][0])
+    else:
+        figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside right upper", fontsize=8, frameon=False)
     return figure
 
 
-def _line(ax: Axes, points: list[tuple[int, Summary]], method: str, colour: str) -> None:
+def _line(ax: Axes, points: list[tuple[int, Summary]], method: str, look: Look) -> None:
     finite = [(x, s.interval) for x, s in points if np.isfinite(s.interval.value)]
     if not finite:
         return
     xs, intervals = zip(*finite, strict=True)
-    ax.fill_between(xs, [i.low for i in intervals], [i.high for i in intervals], color=colour, alpha=0.14, lw=0)
-    ax.plot(xs, [i.value for i in intervals], color=colour, marker="o", markersize=3.5, label=method)
+    ax.fill_between(xs, [i.low for i in intervals], [i.high for i in intervals], color=look.colour, alpha=0.14, lw=0)
+    ax.plot(
+        xs, [i.value for i in intervals], color=look.colour, ls=look.dashes, marker=look.marker, markersize=3.5,
+        markevery=max(1, len(xs) // 12), label=method,
+    )  # fmt: skip
 
 
 def _bar(ax: Axes, x: int, s: Summary, colour: str, share: float | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,13 @@ from hyperdyn.evaluate.results import CEILING, FLOOR
 INK = "#1f2430"
 FAINT = "#8b93a1"
 GRID = "#e6e9ee"
-PALETTE = ("#2563eb", "#e07a1f", "#159570", "#c43d6b", "#7a5af0", "#0e90b0", "#8a6d2b")
+PALETTE = (
+    "#2563eb", "#e07a1f", "#159570", "#c43d6b", "#7a5af0", "#0e90b0", "#8a6d2b", "#1b2f66", "#6d1f3f",
+    "#8fb4f5", "#f3bd82", "#7fcdb0", "#ef9ab8", "#bfaefa", "#84cbe0", "#cdb980", "#a3b3d9", "#d9a3ae",
+)  # fmt: skip
+"""Dark colours, then the same number of light ones: lightness tells apart what hue does not."""
 RESERVED = {FLOOR: "#c3c9d2", CEILING: "#565e6c", "fixed": PALETTE[1], "hyper": PALETTE[0], "oracle": PALETTE[2]}
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DPI = 120
 LETTERS_PER_INCH = 9
 """Of a headline, at most."""
@@ -75,6 +81,25 @@ def colours(methods: Sequence[str]) -> dict[str, str]:
     free = [c for c in PALETTE if c not in {RESERVED[m] for m in methods if m in RESERVED}]
     others = [m for m in methods if m not in RESERVED]
     return {m: RESERVED.get(m) or free[others.index(m) % len(free)] for m in methods}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a method's line is drawn: with colour, dashes and marker, no two of which need hue to be told apart."""
+
+    colour: str
+    dashes: str
+    marker: str
+
+
+def looks(methods: Sequence[str]) -> dict[str, Look]:
+    """One look a method: its colour, dashed where it is of the palette's lighter half, and a marker by its place."""
+    half = len(PALETTE) // 2
+    found = {}
+    for m, c in colours(methods).items():
+        place = PALETTE.index(c) if c in PALETTE else 0
+        found[m] = Look(c, "-" if place < half else "--", MARKERS[place % len(MARKERS)])
+    return found
 
 
 def title(ax: Axes, text: str) -> None:

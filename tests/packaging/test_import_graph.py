@@ -18,7 +18,7 @@ LEVELS = {
     1: {"nn", "envs", "shards"},
     2: {"models", "planning", "metrics", "calibration", "behaviour"},
     3: {"module", "build", "checkpoint", "train", "collect", "episodes", "evaluate", "figures", "report", "render"},
-    4: {"callbacks", "datamodules", "on_policy", "demo"},
+    4: {"bench", "callbacks", "datamodules", "on_policy", "demo"},
     5: {"commands", "doctor", "helptext", "cli", "__main__"},
 }
 LEVEL_OF = {unit: level for level, units in LEVELS.items() for unit in units}

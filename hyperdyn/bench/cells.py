@@ -1,0 +1,201 @@
+"""A cell of a benchmark: one method trained on one family with one seed, evaluated, and planned with.
+
+What is to be done for it are ordinary command lines, a function of the suite alone, and what is done is seen in what
+they left. So cells may run here, one after the other or at once, on other machines, or be typed by hand.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from hyperdyn import build
+from hyperdyn.bench.suite import BenchFamily, BenchMethod, Overrides, Suite
+from hyperdyn.checkpoint import CHECKPOINTS, LAST, read_checkpoint
+from hyperdyn.config import compose
+from hyperdyn.errors import ConfigError
+from hyperdyn.evaluate.planning import describe
+from hyperdyn.evaluate.results import Results
+
+STAGES = ("train", "evaluate", "plan")
+ASKED = ("ckpt", "overrides")
+"""Keys of a training's configuration that say how it was called, not what it is."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Folders of a benchmark: root holds its cells, data the trajectories."""
+
+    root: Path
+    data: Path
+
+    def training_data(self, family: str) -> Path:
+        return self.data / family
+
+    def evaluation_data(self, family: str) -> Path:
+        return self.data / f"{family}-evaluation"
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    suite: Suite
+    place: Place
+    family: BenchFamily
+    method: BenchMethod
+    seed: int
+
+    @property
+    def folder(self) -> Path:
+        return self.place.root / self.family.name / f"{self.method.name}-{self.seed}"
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results.json"
+
+    def __str__(self) -> str:
+        return f"{self.family.name} {self.method.name} seed {self.seed}"
+
+    def arguments(self, stage: str) -> list[str]:
+        """What follows `hyperdyn` for one of its stages."""
+        return [stage, *getattr(self, f"_{stage}")]
+
+    @property
+    def stages(self) -> list[str]:
+        return [s for s in STAGES if s != "plan" or plan_overrides(self.suite, self.family) is not None]
+
+    def done(self, stage: str) -> bool:
+        """Whether the stage has left all that it leaves.
+
+        Raises:
+            ConfigError: the folder is of a training with another configuration.
+        """
+        return bool(getattr(self, f"_done_{stage}")())
+
+    def missing(self, stages: tuple[str, ...]) -> list[str]:
+        """Those of the stages that have something to do; after a training, all."""
+        asked = [s for s in self.stages if s in stages]
+        if "train" in asked and not self.done("train"):
+            return asked
+        return [s for s in asked if not self.done(s)]
+
+    @property
+    def _train(self) -> Overrides:
+        own = (*self.method.train, *self.method.families.get(self.family.name, ()))
+        place = (f"run_dir={self.folder}", f"data_dir={self.place.training_data(self.family.name)}", "ckpt=last")
+        name = (
+            f"method={self.method.name}",
+            f"name={self.suite.name}-{self.family.name}-{self.method.name}-{self.seed}",
+        )
+        model = f"model={self.method.model or self.method.name}"
+        return (
+            f"env={self.family.name}",
+            model,
+            *self.suite.train,
+            *self.family.train,
+            *own,
+            f"seed={self.seed}",
+            *name,
+            *place,
+        )
+
+    @property
+    def _evaluate(self) -> Overrides:
+        return (f"runs=['{self.folder}']", *evaluate_overrides(self.suite, self.family, self.place))
+
+    @property
+    def _plan(self) -> Overrides:
+        found = plan_overrides(self.suite, self.family)
+        assert found is not None
+        return (f"runs=['{self.folder}']", *found, "bounds=false", "workers=0")
+
+    def _done_train(self) -> bool:
+        file = self.folder / "config.yaml"
+        if not file.is_file():
+            return False
+        wanted = compose("train", self._train)
+        if changed := _differences(OmegaConf.load(file), wanted, self._train):
+            raise ConfigError(
+                f"'{self.folder}' is of a training with another configuration",
+                got=f"other values of {', '.join(changed[:8])}",
+                fix="give the suite another name, or delete this folder to train it anew",
+            )
+        last = self.folder / CHECKPOINTS / LAST
+        if not last.is_file() or read_checkpoint(last)["global_step"] < wanted.trainer.max_steps:
+            return False
+        return any(f.training_seconds is not None for f in self._found().methods)
+
+    def _done_evaluate(self) -> bool:
+        cfg = _composed("evaluate", evaluate_overrides(self.suite, self.family, self.place))
+        there = {
+            (r.split, r.history)
+            for r in self._found().prediction
+            if r.context == cfg.context and len(r.per_system[0]) == cfg.horizon
+        }
+        return there >= {(split, k) for split in self.suite.splits for k in cfg.history_sizes}
+
+    def _done_plan(self) -> bool:
+        cfg = _composed("plan", plan_overrides(self.suite, self.family) or ())
+        how = (cfg.history, cfg.steps, describe(build.construct(cfg.planner)), cfg.systems)
+        there = {r.split for r in self._found().planning if (r.history, r.steps, r.planner, len(r.per_system)) == how}
+        return there >= set(cfg.splits)
+
+    def _found(self) -> Results:
+        return Results.load(self.results) if self.results.is_file() else Results(self.family.name)
+
+
+def cells(suite: Suite, place: Place, families: list[str], methods: list[str], seeds: list[int]) -> list[Cell]:
+    """Every combination, seed by seed: half a benchmark is a whole table of few seeds."""
+    chosen = [(suite.families[f], suite.methods[m]) for f in families for m in methods]
+    return [Cell(suite, place, family, method, seed) for seed in seeds for family, method in chosen]
+
+
+def collections(suite: Suite, place: Place, family: BenchFamily) -> list[list[str]]:
+    """What follows `hyperdyn` in each call that fills the data of a family."""
+    calls = suite.collect if family.collect is None else family.collect
+    train = [["collect", f"env={family.name}", f"data_dir={place.training_data(family.name)}", *call] for call in calls]
+    systems = [
+        f"systems.{split}={suite.systems if split in suite.splits else 0}"
+        for split in ("train", "interpolation", "extrapolation")
+    ]
+    where = [f"env={family.name}", f"data_dir={place.evaluation_data(family.name)}"]
+    return [*train, ["collect", *where, *systems, *suite.evaluation, *family.evaluation]]
+
+
+def evaluate_overrides(suite: Suite, family: BenchFamily, place: Place) -> Overrides:
+    data = f"data_dir={place.evaluation_data(family.name)}"
+    return (data, f"splits=[{','.join(suite.splits)}]", *suite.evaluate, *family.evaluate)
+
+
+def plan_overrides(suite: Suite, family: BenchFamily) -> Overrides | None:
+    """None where nothing is planned: in the whole suite, or on this family."""
+    return None if suite.plan is None or family.plan is None else (*suite.plan, *family.plan)
+
+
+def typed(arguments: list[str]) -> str:
+    """The command line, as a shell takes it."""
+    return shlex.join(["hyperdyn", *arguments])
+
+
+@cache
+def _composed(command: str, overrides: Overrides) -> DictConfig:
+    return compose(command, ["runs=none", *overrides])
+
+
+def _differences(kept: Any, wanted: Any, asked: Overrides) -> list[str]:
+    """Keys, with dots, whose values differ. A key that did not exist then differs if it is asked for by name."""
+    one, other = (_flat(OmegaConf.to_container(c, resolve=True)) for c in (kept, wanted))
+    named = {text.lstrip("+").partition("=")[0] for text in asked}
+    keys = [k for k in one.keys() | other.keys() if k.split(".")[0] not in ASKED and (k in one or k in named)]
+    return sorted(k for k in keys if one.get(k) != other.get(k))
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(value, Mapping) or not value:
+        return {prefix.removesuffix("."): value}
+    return {k: v for key, child in value.items() for k, v in _flat(child, f"{prefix}{key}.").items()}

@@ -1,0 +1,220 @@
+"""Is a published file whole, and made on the frozen systems that it claims? Every fault at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hyperdyn.bench.merge import matched
+from hyperdyn.bench.publication import Publication
+from hyperdyn.envs.loading import available
+from hyperdyn.envs.loading import load as load_family
+from hyperdyn.errors import HyperdynError
+from hyperdyn.evaluate.manifest import EvaluationManifest
+from hyperdyn.evaluate.results import CEILING, FLOOR, PredictionScore
+
+KEYS = (
+    "suite",
+    "family",
+    "manifest",
+    "factor_names",
+    "factors",
+    "data",
+    "protocol",
+    "seeds",
+    "executed",
+    "methods",
+    "cells",
+)
+RERUN = "run `hyperdyn bench` again: it makes what is missing"
+
+
+@dataclass(frozen=True)
+class Fault:
+    what: str
+    got: Any
+    expected: Any
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.what}\n    got:      {self.got}\n    expected: {self.expected}\n    fix:      {self.fix}"
+
+
+def faults(path: Path | str) -> list[Fault]:
+    """What is wrong with a published file; nothing if it is as it should be."""
+    try:
+        p = Publication.load(path)
+    except HyperdynError as error:
+        what, *more = str(error).splitlines()
+        return [
+            Fault(
+                what, " ".join(m.strip() for m in more) or "nothing", "a file of `hyperdyn bench`", "publish that file"
+            )
+        ]
+    if missing := [key for key in KEYS if key not in p.about]:
+        return [Fault("entries are missing from 'bench'", missing, list(KEYS), RERUN)]
+    try:
+        return [*_manifest(p), *_prediction(p), *_planning(p), *_methods(p), *_cells(p)]
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+        return [Fault("the entry 'bench' is not as it is written", repr(error), "what `hyperdyn bench` writes", RERUN)]
+
+
+def _manifest(p: Publication) -> Iterator[Fault]:
+    if p.about["family"] != p.family:
+        yield Fault("scores and what is said of them are of different families", p.about["family"], p.family, RERUN)
+    if p.family not in available():
+        yield Fault(
+            "there is no such family",
+            p.family,
+            ", ".join(available()),
+            "publish results of a family that comes with hyperdyn",
+        )
+        return
+    folder = resources.files("hyperdyn.conf") / "evaluation" / f"{p.family}.json"
+    with resources.as_file(folder) as file:
+        frozen = EvaluationManifest.load(file)
+    fix = "evaluate on this version's manifest: move the evaluation data away and run `hyperdyn bench` again"
+    if p.about["manifest"]["sha256"] != frozen.sha256:
+        yield Fault("made on another manifest", f"sha256 {p.about['manifest']['sha256']}", frozen.sha256, fix)
+    if tuple(p.about["factor_names"]) != load_family(p.family).factor_names:
+        yield Fault("factors have other names", p.about["factor_names"], list(frozen.factor_names), fix)
+    for split, own in p.about["factors"].items():
+        there = np.array(frozen.splits[split].factors[: len(own)]) if split in frozen.splits else np.empty(0)
+        if np.shape(own) != there.shape or not np.allclose(own, there, rtol=1e-9, atol=1e-9):
+            yield Fault(
+                f"systems of split '{split}' are not the manifest's", "other factors", f"its first {len(own)}", fix
+            )
+    if set(p.about["factors"]) != set(p.about["protocol"]["splits"]):
+        yield Fault("factors of the splits", sorted(p.about["factors"]), sorted(p.about["protocol"]["splits"]), RERUN)
+
+
+def _prediction(p: Publication) -> Iterator[Fault]:
+    protocol = p.about["protocol"]
+    wanted = {
+        (m, s, k, seed, protocol["context"])
+        for m in p.about["methods"]
+        for s in protocol["splits"]
+        for k in protocol["history_sizes"]
+        for seed in p.about["seeds"]
+    }
+    records = [(r.method, r.split, r.history, r.seed, r.context) for r in p.results.prediction]
+    if lost := sorted(wanted - set(records)):
+        yield Fault(
+            f"{len(lost)} prediction scores are missing",
+            _few(lost),
+            f"{len(wanted)} of (method, split, K, seed, context)",
+            RERUN,
+        )
+    if strange := sorted(set(records) - wanted):
+        yield Fault(f"{len(strange)} prediction scores are of nothing that was announced", _few(strange), "none", RERUN)
+    if len(records) != len(set(records)):
+        twice = sorted({r for r in records if records.count(r) > 1})
+        yield Fault("prediction scores that are there twice", _few(twice), "each once", RERUN)
+    for r in p.results.prediction:
+        yield from _shape(r, protocol)
+
+
+def _shape(r: PredictionScore, protocol: Mapping[str, Any]) -> Iterator[Fault]:
+    name = f"{r.method}, {r.split}, K = {r.history}, seed {r.seed}"
+    horizon = (
+        protocol["horizon"]
+        if r.history == protocol["usual_history"]
+        else min(protocol["kept_horizon"], protocol["horizon"])
+    )
+    if len(r.per_system) != protocol["systems"]:
+        yield Fault(f"scores of {name}", f"{len(r.per_system)} systems", f"{protocol['systems']}", RERUN)
+    if lengths := {len(row) for row in r.per_system} - {horizon}:
+        yield Fault(f"scores of {name}", f"{sorted(lengths)} steps ahead", f"{horizon}", RERUN)
+    values = [v for row in r.per_system for v in row]
+    if any(math.isnan(v) for v in values):
+        yield Fault(
+            f"scores of {name}",
+            f"{sum(map(math.isnan, values))} NaN",
+            "numbers; null where a prediction diverged",
+            RERUN,
+        )
+    if any(v < 0 for v in values):
+        yield Fault(f"scores of {name}", f"a negative error, {min(values)}", "0 or more", RERUN)
+
+
+def _planning(p: Publication) -> Iterator[Fault]:
+    how = p.about["protocol"]["planning"]
+    if how is None:
+        return
+    runs = [(m, seed) for m in p.about["methods"] for seed in p.about["seeds"]]
+    wanted = {(m, s, seed) for s in how["splits"] for m, seed in [*runs, (FLOOR, 0), (CEILING, 0)]}
+    own = [r for r in p.results.planning if (r.planner, r.steps) == (how["planner"], how["steps"])]
+    if lost := sorted(wanted - {(r.method, r.split, r.seed) for r in own}):
+        yield Fault(
+            f"{len(lost)} returns are missing",
+            _few(lost),
+            f"{len(wanted)} of (method, split, seed), under {how['planner']}",
+            RERUN,
+        )
+    if len(own) != len(p.results.planning):
+        yield Fault("returns of other planners or steps", len(p.results.planning) - len(own), how["planner"], RERUN)
+    for r in own:
+        if len(r.per_system) != how["systems"]:
+            yield Fault(
+                f"returns of {r.method}, {r.split}, seed {r.seed}",
+                f"{len(r.per_system)} systems",
+                how["systems"],
+                RERUN,
+            )
+        if not all(map(math.isfinite, r.per_system)):
+            yield Fault(f"returns of {r.method}, {r.split}, seed {r.seed}", "some are not finite", "numbers", RERUN)
+
+
+def _methods(p: Publication) -> Iterator[Fault]:
+    facts = {f.method: f for f in p.results.methods}
+    for name, about in p.about["methods"].items():
+        executed = list(facts[name].executed) if name in facts else []
+        if not executed:
+            yield Fault(
+                f"the network that {name} executes is not said", "no layer sizes", "e.g. [24, 128, 128, 18]", RERUN
+            )
+        elif about.get("matched") is not matched(executed, p.about["executed"]):
+            expected = matched(executed, p.about["executed"])
+            fix = "say it: matched is true where hidden layers are those of 'executed'"
+            yield Fault(
+                f"executed size of {name}",
+                f"matched: {about.get('matched')}, layers {executed}",
+                f"matched: {expected}",
+                fix,
+            )
+        if not isinstance(about.get("tuning", {}).get("trials"), int):
+            fix = f"methods.{name}.tuning.trials in the suite: how many settings were tried, 0 for none"
+            yield Fault(f"how {name} was tuned is not said", about.get("tuning"), "{trials: N, ...}", fix)
+        own = [v for r in p.results.prediction if r.method == name for row in r.per_system for v in row]
+        own += [v for r in p.results.planning if r.method == name for v in r.per_system]
+        if (bad := sum(not math.isfinite(v) for v in own)) != about.get("diverged"):
+            yield Fault(
+                f"scores of {name} that are not finite", bad, f"{about.get('diverged')}, as the file states", RERUN
+            )
+
+
+def _cells(p: Publication) -> Iterator[Fault]:
+    there = {(c["method"], c["seed"]) for c in p.about["cells"]}
+    wanted = {(m, seed) for m in p.about["methods"] for seed in p.about["seeds"]}
+    if there != wanted:
+        yield Fault(
+            "trainings",
+            f"missing {_few(sorted(wanted - there))}, too many {_few(sorted(there - wanted))}",
+            len(wanted),
+            RERUN,
+        )
+    for c in p.about["cells"]:
+        lost = [key for key in ("config", "training_seconds", "parameters") if not c.get(key)]
+        if lost:
+            yield Fault(f"training of {c['method']}, seed {c['seed']}", f"no {', '.join(lost)}", "all three", RERUN)
+
+
+def _few(items: list[Any]) -> str:
+    shown = "; ".join(" ".join(map(str, item)) for item in items[:4])
+    return (shown + (f"; and {len(items) - 4} more" if len(items) > 4 else "")) or "none"

@@ -1,0 +1,116 @@
+"""What people read of a benchmark: tables in Markdown and LaTeX, and one page with every figure."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from hyperdyn.bench import tables
+from hyperdyn.bench.publication import Publication
+from hyperdyn.bench.suite import Suite
+from hyperdyn.envs.loading import available
+from hyperdyn.envs.loading import load as load_family
+from hyperdyn.evaluate.results import CEILING, FLOOR
+from hyperdyn.figures.heatmap import error_map
+from hyperdyn.figures.scores import adaptation_curve, error_by_horizon, return_bars
+from hyperdyn.figures.style import save
+from hyperdyn.report import page
+from hyperdyn.report.latex import latex
+from hyperdyn.report.markdown import markdown
+from hyperdyn.statistics import rms
+
+
+def write_pages(suite: Suite, publications: Sequence[Publication], folder: Path) -> list[Path]:
+    """tables.md, tables.tex and report.html, of the published files alone; where they are."""
+    first = tables.overview(publications)
+    groups = {p.family: tables.family_tables(p) for p in publications}
+    text = [f"# {suite.name}", "", suite.about, "", markdown(first)]
+    for name, found in groups.items():
+        text += [f"## {name}", "", *map(markdown, found)]
+    sheet = latex(first, f"tab:{suite.name}")
+    for name, found in groups.items():
+        sheet += "".join("\n" + latex(t, f"tab:{suite.name}-{name}-{i}") for i, t in enumerate(found))
+    sections = [("Overview", f"<p>{html.escape(suite.about)}</p>{page.table(first)}")]
+    for p in publications:
+        pictures = "".join(page.picture(path) for path in _draw(suite, p, folder / "figures" / p.family))
+        body = "".join(map(page.table, groups[p.family]))
+        sections.append((p.family, pictures + body + page.folded("made with", page.code(_made_with(p)))))
+    written = {
+        "tables.md": "\n".join(text),
+        "tables.tex": sheet,
+        "report.html": page.page(f"Benchmark: {suite.name}", _subtitle(publications), sections),
+    }
+    for name, content in written.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    return [folder / name for name in written]
+
+
+def heat_map(p: Publication, names: Sequence[str]) -> Figure | None:
+    """Error one step ahead of each method over two factors, all splits; None where there is nothing to draw."""
+    if len(names) != 2 or p.family not in available() or not p.results.prediction:
+        return None
+    family, history = load_family(p.family), p.about["protocol"]["usual_history"]
+    columns = [p.about["factor_names"].index(name) for name in names]
+    splits = list(p.about["factors"])
+    places = np.concatenate([np.array(p.about["factors"][s])[:, columns] for s in splits])
+    errors = {}
+    for method in p.about["methods"]:
+        rows = [
+            np.array(
+                [
+                    [row[0] for row in r.per_system]
+                    for r in p.results.prediction
+                    if (r.method, r.split, r.history) == (method, s, history)
+                ]
+            )
+            for s in splits
+        ]
+        if all(len(r) for r in rows):
+            errors[method] = np.concatenate([rms(r.T) for r in rows])
+    a, b = (family.factors[name] for name in names)
+    boxes = [(across, up) for across in a.ends("train") for up in b.ends("train")]
+    labels = (f"{names[0]} [{a.unit}]", f"{names[1]} [{b.unit}]")
+    heading = f"Where it fails: error 1 step ahead, K = {history} ({p.family})"
+    return error_map(places, errors, labels, boxes, log=(a.log, b.log), heading=heading) if errors else None
+
+
+def _draw(suite: Suite, p: Publication, folder: Path) -> list[Path]:
+    drawn = []
+    if p.results.prediction:
+        for h in tables.shown_steps(p)[:2]:
+            drawn.append(save(adaptation_curve(p.results, h), folder / f"adaptation_{h}.png"))
+        drawn.append(
+            save(error_by_horizon(p.results, p.about["protocol"]["usual_history"]), folder / "error_by_horizon.png")
+        )
+    family = suite.families.get(p.family)
+    figure = heat_map(p, family.heatmap if family else ())
+    if figure is not None:
+        drawn.append(save(figure, folder / "heat_map.png"))
+    if any(s.method not in (FLOOR, CEILING) for s in p.results.planning):
+        drawn.append(save(return_bars(p.results), folder / "returns.png"))
+    return drawn
+
+
+def _made_with(p: Publication) -> str:
+    versions = ", ".join(f"{name} {found}" for name, found in p.about["packages"].items())
+    lines = [
+        p.about["command"],
+        f"manifest sha256 {p.about['manifest']['sha256']}",
+        f"data sha256     {p.about['data']}",
+    ]
+    lines += [
+        f"{name}: {' '.join(about['overrides'])}; tuning {about['tuning']}"
+        for name, about in p.about["methods"].items()
+    ]
+    return "\n".join([*lines, versions, p.about["machine"]])
+
+
+def _subtitle(publications: Sequence[Publication]) -> str:
+    families = len(publications)
+    methods = len({m for p in publications for m in p.about["methods"]})
+    seeds = max(len(p.about["seeds"]) for p in publications)
+    return f"{methods} methods · {families} families · {seeds} training seeds"

@@ -1,0 +1,61 @@
+"""The file of one family of a benchmark: its scores, and what they were made with and on.
+
+It is a results file (`hyperdyn.evaluate.results`) with one entry more:
+
+    "bench": {"format": 1, "suite", "family", "command",
+      "manifest": {"sha256", "seed"}, "factor_names" [F], "factors": {SPLIT: [systems][F]}, "data": SHA-256,
+      "protocol": {"splits", "systems", "history_sizes", "usual_history", "horizon", "kept_horizon", "rows", "context",
+                   "planning": null | {"splits", "systems", "steps", "history", "planner"}},
+      "seeds", "reference", "executed",
+      "methods": {METHOD: {"model", "overrides", "tuning", "ceiling", "executed", "matched", "diverged"}},
+      "cells": [{"method", "seed", "config", "training_seconds", "decision_seconds", "parameters"}, ...],
+      "packages": {NAME: VERSION}, "machine"}
+
+manifest: hash of the frozen systems; data: hash over the episodes that predictions were judged on.
+config: hash of a training's configuration, folders apart. matched: whether one predicted step executes the hidden
+layers `executed` of the suite. diverged: how many of the method's scores are not finite.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from hyperdyn.errors import HyperdynError
+from hyperdyn.evaluate.results import Results
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Publication:
+    """about: plain containers, the entry "bench" of the file."""
+
+    about: Mapping[str, Any]
+    results: Results
+
+    @property
+    def family(self) -> str:
+        return self.results.family
+
+    def save(self, path: Path | str) -> None:
+        self.results.save(path, about={"bench": dict(self.about)})
+
+    @classmethod
+    def load(cls, path: Path | str) -> Self:
+        """Raises HyperdynError where there is no such file, or it is none of a benchmark."""
+        path = Path(path)
+        results = Results.load(path)
+        about = json.loads(path.read_text(encoding="utf-8")).get("bench")
+        if not isinstance(about, dict) or about.get("format") != FORMAT:
+            got = "no entry 'bench'" if not isinstance(about, dict) else f"format {about.get('format')}"
+            raise HyperdynError(
+                f"{path} is not of a benchmark",
+                got=got,
+                expected=f"an entry 'bench' of format {FORMAT}",
+                fix="the file that `hyperdyn bench` writes to results/<suite>/",
+            )
+        return cls(about, results)

@@ -1,0 +1,135 @@
+"""What a benchmark consists of, as conf/suite/<name>.yaml declares it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Self, TypeVar
+
+from hyperdyn.errors import ConfigError, nearest
+
+Overrides = tuple[str, ...]
+Part = TypeVar("Part", bound="BenchMethod | BenchFamily | Suite")
+
+
+@dataclass(frozen=True)
+class BenchMethod:
+    """One row of the table.
+
+    model: option of the group `model`; the method's own name by default.
+    train: overrides of `hyperdyn train` for it, on every family; families: further ones by family.
+    tuning: the record of how they were found: {trials: how many were tried, ...}, kept with the results.
+    ceiling: it is told what the others must find out; never marked as the best.
+    """
+
+    name: str
+    model: str = ""
+    train: Overrides = ()
+    families: Mapping[str, Overrides] = field(default_factory=dict)
+    tuning: Mapping[str, Any] = field(default_factory=dict)
+    ceiling: bool = False
+
+
+@dataclass(frozen=True)
+class BenchFamily:
+    """One family, and what is different on it: overrides that follow those of the suite.
+
+    collect: in the place of the suite's, where given. heatmap: two factors that its map of errors is drawn over.
+    """
+
+    name: str
+    collect: tuple[Overrides, ...] | None = None
+    evaluation: Overrides = ()
+    train: Overrides = ()
+    evaluate: Overrides = ()
+    plan: Overrides | None = ()
+    heatmap: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Suite:
+    """methods x families x seeds, and the protocol that they share.
+
+    reference: the method that the others are paired with.
+    executed: hidden layers of the network that one predicted step should execute; methods with others are said to.
+    collect: overrides of `hyperdyn collect`, a list for each call that fills the training data of a family.
+    evaluation: the same for the data of the evaluation, whose systems are those of the family's manifest.
+    train, evaluate, plan: overrides of these commands; plan is null where nothing is planned.
+    splits, systems: of the evaluation; the first so many systems of each.
+    kept_horizon: steps ahead that are published of every K; all of them are of `usual_history`.
+    """
+
+    name: str
+    methods: Mapping[str, BenchMethod]
+    families: Mapping[str, BenchFamily]
+    seeds: tuple[int, ...]
+    reference: str
+    executed: tuple[int, ...]
+    collect: tuple[Overrides, ...]
+    evaluation: Overrides = ()
+    train: Overrides = ()
+    evaluate: Overrides = ()
+    plan: Overrides | None = None
+    splits: tuple[str, ...] = ("train", "interpolation", "extrapolation")
+    systems: int = 32
+    usual_history: int = 16
+    kept_horizon: int = 10
+    about: str = ""
+
+    @classmethod
+    def read(cls, declared: Mapping[str, Any]) -> Self:
+        """The suite that plain containers declare.
+
+        Raises:
+            ConfigError: a key that is unknown or missing, or a reference that is no method of it.
+        """
+        content = dict(declared)
+        for key, kind in (("methods", BenchMethod), ("families", BenchFamily)):
+            named = content.get(key) or {}
+            content[key] = {
+                name: _read(kind, {**(own or {}), "name": name}, f"{key}.{name}") for name, own in named.items()
+            }
+        suite = _read(cls, content, "suite")
+        for what, size in (("methods", suite.methods), ("families", suite.families), ("seeds", suite.seeds)):
+            if not size:
+                raise ConfigError(f"a suite without {what}", fix="name at least one")
+        if suite.reference not in suite.methods:
+            fix = nearest(suite.reference, suite.methods)
+            raise ConfigError("the reference of a suite is one of its methods", got=suite.reference, fix=fix)
+        return suite
+
+    @property
+    def ceilings(self) -> list[str]:
+        return [m.name for m in self.methods.values() if m.ceiling]
+
+
+def chosen(named: Sequence[Any] | Any, there: Sequence[Any], what: str) -> list[Any]:
+    """Those of `there` that were asked for, by one name, a list or nothing, which is all.
+
+    Raises:
+        ConfigError: one that is not there.
+    """
+    asked = list(there) if named is None else list(named) if isinstance(named, (list, tuple)) else [named]
+    for name in asked:
+        if name not in there:
+            raise ConfigError(f"the suite has no such {what}", got=name, fix=nearest(str(name), map(str, there)))
+    return [name for name in there if name in asked]
+
+
+def _read(kind: type[Part], content: Mapping[str, Any], where: str) -> Part:
+    valid = {f.name for f in fields(kind)}
+    for key in content:
+        if key not in valid:
+            raise ConfigError(f"unknown key in {where}", got=key, fix=nearest(str(key), valid - {"name"}))
+    try:
+        return kind(**{key: _frozen(value) for key, value in content.items()})
+    except TypeError as error:
+        raise ConfigError(f"{where} is not whole", got=error) from error
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return tuple(_frozen(v) for v in value)
+    if isinstance(value, Mapping):
+        return {k: _frozen(v) for k, v in value.items()}
+    return value

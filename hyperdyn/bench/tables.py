@@ -1,0 +1,215 @@
+"""The tables of a benchmark, from what is published and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from hyperdyn.bench.publication import Publication
+from hyperdyn.evaluate import summary
+from hyperdyn.evaluate.paired import error_difference, error_ratio
+from hyperdyn.evaluate.results import CEILING, FLOOR
+from hyperdyn.evaluate.summary import SPLIT_LABELS, Summary
+from hyperdyn.report.tables import MISSING, Table
+
+SHORT = {"train": "seen", "interpolation": "in range", "extrapolation": "out of range"}
+INTERVALS = "[95 % interval over training seeds and systems]"
+
+
+def overview(publications: Sequence[Publication]) -> Table:
+    """Every method on every family: one step ahead, unseen systems in range, the usual K."""
+    methods = list(dict.fromkeys(m for p in publications for m in _methods(p)))
+    cells = [[_error(p, m, _main_split(p), 1) for p in publications] for m in methods]
+    ceilings = {m for p in publications for m in _methods(p) if p.about["methods"][m]["ceiling"]}
+    contenders = [i for i, m in enumerate(methods) if m not in ceilings]
+    rows = tuple((m, *(_text(c, ".3f") for c in row)) for m, row in zip(methods, cells, strict=True))
+    first = publications[0].about
+    note = f"NRMSE 1 step ahead, unseen systems in range, K = {first['protocol']['usual_history']}, {INTERVALS}"
+    columns = ("method", *(p.family for p in publications))
+    return Table("Overview", columns, rows, f"{note}; {_seeds(publications)}", _best(cells, contenders))
+
+
+def family_tables(p: Publication) -> list[Table]:
+    """Those of one family that there are scores for."""
+    found = []
+    if p.results.prediction:
+        found += [
+            prediction_table(p),
+            adaptation(p),
+            paired_table(p, error_ratio, "ratio"),
+            paired_table(p, error_difference, "minus"),
+        ]
+    if any(s.method not in (FLOOR, CEILING) for s in p.results.planning):
+        found += [planning_table(p), paired_planning(p)]
+    return [*found, cost_table(p)]
+
+
+def prediction_table(p: Publication) -> Table:
+    """NRMSE a few steps ahead on every split, with the usual K."""
+    keys = [(s, h) for s in p.about["protocol"]["splits"] for h in shown_steps(p)]
+    columns = ("NRMSE", *(f"{SHORT.get(s, s)}, {_steps(h)}" for s, h in keys))
+    return _errors(p, "Prediction", columns, [lambda m, s=s, h=h: _error(p, m, s, h) for s, h in keys], _usual(p))  # type: ignore[misc]
+
+
+def adaptation(p: Publication) -> Table:
+    """NRMSE one step ahead against K, on unseen systems in range."""
+    histories, split = p.about["protocol"]["history_sizes"], _main_split(p)
+    columns = ("NRMSE, 1 step", *(f"K = {k}" for k in histories))
+    found = [lambda m, k=k: summary.prediction(p.results, m, split, k, 1) for k in histories]
+    return _errors(p, f"Adaptation ({SPLIT_LABELS.get(split, split)})", columns, found, INTERVALS)  # type: ignore[arg-type]
+
+
+def paired_table(p: Publication, compare: Callable[..., Summary | None], kind: str) -> Table:
+    """Every method against the reference, system by system and seed by seed; kind: "ratio" or "minus"."""
+    reference, history = p.about["reference"], p.about["protocol"]["usual_history"]
+    keys = [(s, h) for s in p.about["protocol"]["splits"] for h in shown_steps(p)]
+    spec = ".2f" if kind == "ratio" else "+.3f"
+    rows = tuple(
+        (m, *(_text(compare(p.results, m, reference, s, history, h), spec) for s, h in keys))
+        for m in _methods(p)
+        if m != reference
+    )
+    what = f"NRMSE relative to {reference}" if kind == "ratio" else f"NRMSE minus that of {reference}"
+    evidence = "1" if kind == "ratio" else "0"
+    note = f"paired: same systems, same seeds, {_usual(p)}; an interval without {evidence} is evidence"
+    columns = (what, *(f"{SHORT.get(s, s)}, {_steps(h)}" for s, h in keys))
+    return Table(f"Prediction, {'ratio to' if kind == 'ratio' else 'difference from'} {reference}", columns, rows, note)
+
+
+def planning_table(p: Publication) -> Table:
+    """Return of every method between the random floor and the simulator's ceiling."""
+    splits, methods = summary.splits_of(p.results.planning), summary.methods_of(p.results.planning)
+    cells = [[summary.planning(p.results, m, s) for s in splits] for m in methods]
+    rows = []
+    for method, row in zip(methods, cells, strict=True):
+        shares = [None if method == CEILING else summary.share_of_ceiling(p.results, method, s) for s in splits]
+        texts = [
+            _text(c, ".0f") + ("" if x is None else f"  {100 * x:.0f} %") for c, x in zip(row, shares, strict=True)
+        ]
+        rows.append((method, *texts))
+    contenders = [
+        i for i, m in enumerate(methods) if m not in (FLOOR, CEILING) and not p.about["methods"][m]["ceiling"]
+    ]
+    how = p.about["protocol"]["planning"]
+    note = f"interquartile mean of {how['steps']} steps {INTERVALS}, share of the simulator's; {how['planner']}"
+    return Table(
+        "Planning",
+        ("return", *(SHORT.get(s, s) for s in splits)),
+        tuple(rows),
+        note,
+        _best(cells, contenders, largest=True),
+    )
+
+
+def paired_planning(p: Publication) -> Table:
+    """Return of every method minus the reference's."""
+    reference, splits = p.about["reference"], summary.splits_of(p.results.planning)
+    methods = [m for m in summary.methods_of(p.results.planning) if m not in (FLOOR, CEILING, reference)]
+    rows = tuple(
+        (m, *(_text(summary.return_difference(p.results, m, reference, s), "+.0f") for s in splits)) for m in methods
+    )
+    note = "paired: same systems, initial states and planner; an interval without 0 is evidence"
+    return Table(
+        f"Planning, difference from {reference}",
+        (f"return minus {reference}", *(SHORT.get(s, s) for s in splits)),
+        rows,
+        note,
+    )
+
+
+def cost_table(p: Publication) -> Table:
+    """What each method executes, stores and takes, and how it was tuned."""
+    rows = []
+    for f in p.results.methods:
+        about = p.about["methods"][f.method]
+        rows.append(
+            (
+                f.method,
+                "-".join(map(str, f.executed)) or MISSING,
+                "yes" if about["matched"] else "no",
+                MISSING if f.parameters is None else f"{f.parameters:,}",
+                MISSING if f.training_seconds is None else f"{f.training_seconds / 60:.1f} min",
+                MISSING if f.decision_seconds is None else f"{1000 * f.decision_seconds:.0f} ms",
+                str(about["tuning"].get("trials", MISSING)),
+                "told the factors" if about["ceiling"] else f.note,
+            )
+        )
+    columns = (
+        "method",
+        "executed network",
+        "size matched",
+        "stored numbers",
+        "training",
+        "a decision",
+        "settings tried",
+        "note",
+    )
+    hidden = "-".join(map(str, p.about["executed"]))
+    return Table(
+        "Cost",
+        columns,
+        tuple(rows),
+        f"matched: one predicted step executes hidden layers of {hidden}; times are means over seeds",
+    )
+
+
+def shown_steps(p: Publication) -> list[int]:
+    """The steps ahead that tables show: the nearest, ten, the farthest."""
+    longest = p.about["protocol"]["horizon"]
+    return sorted({1, min(10, longest), longest})
+
+
+def _errors(
+    p: Publication, title: str, columns: tuple[str, ...], found: Sequence[Callable[[str], Summary | None]], note: str
+) -> Table:
+    methods = _methods(p)
+    cells = [[of(m) for of in found] for m in methods]
+    rows = tuple((m, *(_text(c, ".3f") for c in row)) for m, row in zip(methods, cells, strict=True))
+    contenders = [i for i, m in enumerate(methods) if not p.about["methods"][m]["ceiling"]]
+    return Table(title, columns, rows, note, _best(cells, contenders))
+
+
+def _methods(p: Publication) -> list[str]:
+    """In the order of the suite."""
+    there = {r.method for r in p.results.prediction}
+    return [m for m in p.about["methods"] if m in there]
+
+
+def _error(p: Publication, method: str, split: str, step: int) -> Summary | None:
+    return summary.prediction(p.results, method, split, p.about["protocol"]["usual_history"], step)
+
+
+def _main_split(p: Publication) -> str:
+    splits = p.about["protocol"]["splits"]
+    return "interpolation" if "interpolation" in splits else str(splits[0])
+
+
+def _usual(p: Publication) -> str:
+    return f"K = {p.about['protocol']['usual_history']}, {INTERVALS}"
+
+
+def _seeds(publications: Sequence[Publication]) -> str:
+    counts = sorted({len(p.about["seeds"]) for p in publications})
+    return f"{' to '.join(map(str, counts))} training seed{'s' if counts != [1] else ''}"
+
+
+def _steps(h: int) -> str:
+    return "1 step" if h == 1 else f"{h} steps"
+
+
+def _text(found: Summary | None, spec: str) -> str:
+    if found is None:
+        return MISSING
+    i = found.interval
+    return f"{i.value:{spec}} [{i.low:{spec}}, {i.high:{spec}}]"
+
+
+def _best(
+    cells: Sequence[Sequence[Summary | None]], rows: Sequence[int], largest: bool = False
+) -> tuple[tuple[int, ...], ...]:
+    """For each row the columns, labels included, in which it is the best of `rows`."""
+    marked: list[list[int]] = [[] for _ in cells]
+    for column in range(len(cells[0]) if cells and len(rows) > 1 else 0):
+        values = {i: c.interval.value for i in rows if (c := cells[i][column]) is not None}
+        if values:
+            marked[(max if largest else min)(values, key=values.__getitem__)].append(column + 1)
+    return tuple(map(tuple, marked))
