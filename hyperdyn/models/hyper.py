@@ -44,8 +44,11 @@ class Hyper(AbstractDynamics):
         x, y = self.norm.pairs(context.history)
         return self.encoder(x, y, context.mask)
 
-    def adapt(self, context: Context) -> Expert:
-        encoding = self.encode(context)
+    def decode(self, encoding: Encoding) -> Expert:
+        """The experts that belong to what the histories were encoded to."""
         theta = self.hypernetwork(encoding.code)
         net = GeneratedMLP(self.expert_spec, theta)
         return ChangeExpert(self.norm, net, code=encoding.code, theta=theta, aux_loss=encoding.aux_loss)
+
+    def adapt(self, context: Context) -> Expert:
+        return self.decode(self.encode(context))

@@ -44,9 +44,12 @@ class Evidence:
     def __add__(self, other: Evidence) -> Evidence:
         return Evidence(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
-    def decay(self, factor: float) -> Evidence:
-        """The same evidence, worth only `factor` of what it was: how a stream forgets."""
-        return Evidence(*(getattr(self, f.name) * factor for f in fields(self)))
+    def decay(self, factor: float | Tensor) -> Evidence:
+        """The same evidence, worth only `factor` (one for all, or [B]) of what it was: how a stream forgets."""
+        kept = (getattr(self, f.name) for f in fields(self))
+        if isinstance(factor, Tensor):
+            return Evidence(*(v * factor.view(-1, *(1,) * (v.dim() - 1)) for v in kept))
+        return Evidence(*(v * factor for v in kept))
 
 
 @dataclass(frozen=True)
