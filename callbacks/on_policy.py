@@ -32,7 +32,7 @@ class OnPolicyCollection(Callback):
 
     systems: training systems 0 to systems - 1 are planned on, split over the ranks.
     new_systems: each round plans on so many systems that were never met, the next ones of the family's training split.
-    steps, history, noise, candidates, candidate_every: see `hyperdyn.on_policy.OnPolicyJob`.
+    steps, history, risk, noise, candidates, candidate_every: see `hyperdyn.on_policy.OnPolicyJob`.
     tile: systems planned for together.
     workers: processes; null is one per core, 0 this one. On a GPU it is this one.
     """
@@ -50,6 +50,7 @@ class OnPolicyCollection(Callback):
         new_systems: bool = False,
         steps: int | None = None,
         history: int = 16,
+        risk: float = 0.0,
         noise: float = 0.25,
         candidates: int = 2,
         candidate_every: int = 5,
@@ -66,6 +67,7 @@ class OnPolicyCollection(Callback):
         self.settings: dict[str, Any] = {
             "steps": family.episode_steps if steps is None else steps,
             "history": history,
+            "risk": risk,
             "noise": noise,
             "candidates": candidates,
             "candidate_every": candidate_every,

@@ -26,6 +26,7 @@ class PlanningReturn(AbstractEvaluation):
     planning/<split>/share of them. The ranks share the systems.
 
     steps, history: of an episode, and of it that the model adapts from.
+    risk: what a standard deviation of reward costs in a plan.
     workers: processes that plan on each rank; 0 is the training process itself.
     """
 
@@ -39,6 +40,7 @@ class PlanningReturn(AbstractEvaluation):
         systems: int = 12,
         steps: int = 100,
         history: int = 16,
+        risk: float = 0.0,
         workers: int = 0,
         cache: str | None = None,
     ) -> None:
@@ -47,7 +49,7 @@ class PlanningReturn(AbstractEvaluation):
         at_least(0, self, history=history, workers=workers)
         manifest = EvaluationManifest.of(family)
         drawn = {split: manifest.systems(split, systems) for split in splits}
-        self.tasks = {split: Task(family, *found, planner, steps) for split, found in drawn.items()}
+        self.tasks = {split: Task(family, *found, planner, steps, risk) for split, found in drawn.items()}
         self.history = history
         self.workers = workers
         self.cache = cache

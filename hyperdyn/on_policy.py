@@ -40,6 +40,7 @@ class OnPolicyJob:
     noise: in each episode N(0, sd^2) is added to the actions, sd ~ U(0, noise).
     candidates: of the planner's best sequences at a decision, so many are simulated on the true system, where the model
         would otherwise never be told that it was too optimistic.
+    risk: what a standard deviation of reward costs in a plan; see `trajectory_cost`.
     candidate_every: decisions from one whose candidates are kept to the next.
     """
 
@@ -53,6 +54,7 @@ class OnPolicyJob:
     candidate_every: int
     seed: int
     round: int
+    risk: float = 0.0
 
     def __call__(self, tile: Tile) -> list[OnPolicySystem]:
         factors = np.stack([f for _, f in tile])
@@ -62,13 +64,14 @@ class OnPolicyJob:
         episodes = run_episodes(
             simulator,
             simulator.reset([int(w[0]) for w in words]),
-            folded(self.model.adapt),
+            folded(self.model.adapt, with_std=self.risk != 0),
             self.planner,
             self.family.objective,
             self.family.state,
             steps=self.steps,
             seeds=[int(w[1]) for w in words],
             history=self.history,
+            risk=self.risk,
             factors=torch.from_numpy(factors).float() if self.model.privileged else None,
             noise_std=torch.tensor([self.noise * w[2] / 2**32 for w in words], dtype=torch.float32),
             keep_candidates=self.candidates,

@@ -33,13 +33,12 @@ def _plan(run: Run, cfg: DictConfig, planner: AbstractPlanner) -> Results:
     workers = cores() if cfg.workers is None else int(cfg.workers)
     for split in cfg.splits:
         factors, starts = manifest.systems(split, cfg.systems)
-        task = Task(family, factors, starts, planner, cfg.steps)
+        task = Task(family, factors, starts, planner, cfg.steps, cfg.risk)
         title = f"plan with {run.cfg.method}, {split}"
         episodes = planning.planning_return(task, run.model, history=cfg.history, workers=workers, progress=title)
         seconds = planning.seconds_per_decision(episodes)
         returns = tuple(float(r) for r in planning.total_returns(episodes))
-        how = planning.describe(planner)
-        scores.append(PlanningScore(run.cfg.method, split, cfg.history, run.cfg.seed, cfg.steps, how, returns))
+        scores.append(PlanningScore(run.cfg.method, split, cfg.history, run.cfg.seed, cfg.steps, task.how, returns))
         if cfg.bounds:
             scores += planning.compare(task, {}, split=split, cache=cfg.cache, workers=workers)
     return Results(family.name, planning=tuple(scores), methods=(run.facts(decision_seconds=seconds),))

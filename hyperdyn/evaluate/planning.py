@@ -39,6 +39,7 @@ class Task:
     """What every method is asked to do alike: the same systems, initial states, candidates' seeds and planner.
 
     factors: [systems][F]. starts: seed of each system's initial state, and of its planner's candidates.
+    risk: what a standard deviation of reward costs a model's plan; the simulator, which has none, plans without.
     """
 
     family: Family
@@ -46,6 +47,7 @@ class Task:
     starts: Sequence[int]
     planner: AbstractPlanner
     steps: int = 100
+    risk: float = 0.0
 
     def __post_init__(self) -> None:
         if len(self.factors) != len(self.starts) or not len(self.starts):
@@ -54,7 +56,12 @@ class Task:
     def share(self, rank: int, world: int) -> Task:
         """Every world-th system, from the rank-th."""
         rows = slice(rank, None, world)
-        return Task(self.family, self.factors[rows], self.starts[rows], self.planner, self.steps)
+        return Task(self.family, self.factors[rows], self.starts[rows], self.planner, self.steps, self.risk)
+
+    @property
+    def how(self) -> str:
+        """The planner, and the risk where there is one: under what returns are comparable."""
+        return describe(self.planner) + (f", risk={self.risk:g}" if self.risk else "")
 
     @property
     def key(self) -> str:
@@ -95,7 +102,8 @@ class _Job:
         task, model = self.task, self.model
         factors, starts = np.asarray(task.factors)[list(numbers)], [int(task.starts[i]) for i in numbers]
         simulator = task.family.simulate(factors)
-        adapt, device = _adapt(model, SimulatorExpert(simulator))
+        risk = 0.0 if model is None else task.risk
+        adapt, device = _adapt(model, SimulatorExpert(simulator), risk)
         episodes = run_episodes(
             simulator,
             simulator.reset(starts),
@@ -106,6 +114,7 @@ class _Job:
             steps=task.steps,
             seeds=starts,
             history=self.history,
+            risk=risk,
             factors=torch.as_tensor(factors, dtype=torch.float32) if model is not None and model.privileged else None,
             tile=None,
             device=device,
@@ -217,7 +226,7 @@ def compare(
 
     def add(method: str, returns: Doubles, seen: int, run: int) -> None:
         per_system = tuple(float(r) for r in returns)
-        scores.append(PlanningScore(method, split, seen, run, task.steps, describe(task.planner), per_system))
+        scores.append(PlanningScore(method, split, seen, run, task.steps, task.how, per_system))
 
     def title(name: str) -> str | None:
         return f"plan with {name}, {split}" if progress else None
@@ -236,8 +245,8 @@ def seconds_per_decision(episodes: Sequence[Episodes]) -> float:
     return float(np.median(np.concatenate([e.seconds / len(e.obs) for e in episodes])))
 
 
-def _adapt(model: AbstractDynamics | None, simulator: SimulatorExpert) -> tuple[Adapt, Any]:
+def _adapt(model: AbstractDynamics | None, simulator: SimulatorExpert, risk: float) -> tuple[Adapt, Any]:
     if model is None:
         return (lambda context: simulator), "cpu"
     model.eval()
-    return folded(model.adapt), next(model.parameters()).device
+    return folded(model.adapt, with_std=risk != 0), next(model.parameters()).device

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 
 from hyperdyn.models.base import ChangeExpert
+from hyperdyn.models.gaussian import GaussianExpert, GeneratedGaussian, Scaled
 from hyperdyn.nn.mlp import ACTIVATIONS, GeneratedMLP
 from hyperdyn.nn.normalise import Normaliser
 from hyperdyn.nn.shared import Layer, SharedMLP, shared_layers
 from hyperdyn.types import Context, Expert, Step
 
 
-def folded(adapt: Callable[[Context], Expert]) -> Callable[[Context], Expert]:
+def folded(adapt: Callable[[Context], Expert], with_std: bool = True) -> Callable[[Context], Expert]:
     """`adapt` for planning: the same predictions in fewer operations; experts of other kinds are left as they are.
 
     A planner steps an expert hundreds of times for each time it is adapted, and half of a step of a small network is
     arithmetic around it.
+
+    with_std: keep what an expert says of its uncertainty; without, one that gives a std is folded to its mean.
     """
 
     def fold(context: Context) -> Expert:
         expert = adapt(context)
-        if isinstance(expert, ChangeExpert):
+        if isinstance(expert, ChangeExpert) or (isinstance(expert, GaussianExpert) and not with_std):
             layers = _layers(expert.net)
             if layers is not None:
                 return FoldedExpert(expert.norm, *layers)
@@ -54,8 +57,10 @@ class FoldedExpert(Expert):
         return Step(next_obs, next_obs)
 
 
-def _layers(net: Callable[[Tensor], Tensor]) -> tuple[list[Layer], Callable[[Tensor], Tensor]] | None:
+def _layers(net: Callable[[Tensor], Any]) -> tuple[list[Layer], Callable[[Tensor], Tensor]] | None:
     """Weights and activation of a network that can be folded, or None."""
+    if isinstance(net, (GeneratedGaussian, Scaled)):
+        net = net.mean
     if isinstance(net, GeneratedMLP):
         return net.layers, ACTIVATIONS[net.spec.activation]
     if isinstance(net, SharedMLP):

@@ -90,22 +90,33 @@ class GeneratedGaussian:
     def __init__(self, spec: MLPSpec, theta: Tensor, std_theta: Tensor) -> None:
         trunk, last = MLPSpec(spec.sizes[:-1], spec.activation), MLPSpec(spec.sizes[-2:])
         of_trunk, of_last = theta.split([trunk.n_params, last.n_params], dim=1)
-        self._trunk, self._mean = GeneratedMLP(trunk, of_trunk), GeneratedMLP(last, of_last)
+        self._trunk, self._last = GeneratedMLP(trunk, of_trunk), GeneratedMLP(last, of_last)
         self._std = GeneratedMLP(last, std_theta)
         self._activation = ACTIVATIONS[spec.activation]
+        self._whole = spec, theta
+
+    @property
+    def mean(self) -> GeneratedMLP:
+        """The networks of m alone."""
+        return GeneratedMLP(*self._whole)
 
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
         h = self._activation(self._trunk(x))
-        return self._mean(h), bounded_std(self._std(h.detach()))
+        return self._last(h), bounded_std(self._std(h.detach()))
 
 
 @final
 class Scaled:
     """The same mean, and the standard deviation times scale [B,S]."""
 
-    def __init__(self, net: Callable[[Tensor], tuple[Tensor, Tensor]], scale: Tensor) -> None:
+    def __init__(self, net: GeneratedGaussian, scale: Tensor) -> None:
         self._net = net
         self._scale = scale.unsqueeze(1)
+
+    @property
+    def mean(self) -> GeneratedMLP:
+        """The networks of m alone."""
+        return self._net.mean
 
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
         mean, std = self._net(x)

@@ -31,7 +31,7 @@ class HyperProbabilistic(AbstractDynamics):
     under one of mu transitions' worth around 1 (Gelman et al., Bayesian Data Analysis, section 2.6). For a context that
     fits badly std grows as sqrt(chi2), the scale factor of Birge (Phys. Rev. 40, 1932), however far that is from what
     training met. Likelihood trains d, nu, mu and c_K (how much larger residuals are on transitions that the expert has
-    not seen) and nothing else; the mean is that of `Hyper`. K = 0 gives g = 1.
+    not seen) and nothing else; the mean is that of `Hyper`. Without context chi2 is 1, and g is c_0.
 
         surprise = max(chi2, `CodeFamiliarity` of z): the expert fails its context, or training met no such code.
 
@@ -55,7 +55,7 @@ class HyperProbabilistic(AbstractDynamics):
         self.encoder = encoder(spec.input_dim, spec.obs_dim)
         self.hypernetwork = GaussianHypernetwork(self.expert_spec, self.encoder.code_dim, head, rank)
         self.log_worth = nn.Parameter(torch.full((2,), INITIAL_WORTH).log())  # of nu and mu
-        self.log_unseen = nn.Parameter(torch.zeros(LEVELS))  # log c_K at K = 1, 3, 7, ...
+        self.log_unseen = nn.Parameter(torch.zeros(LEVELS))  # log c_K at K = 0, 1, 3, 7, ...
         self.familiarity = CodeFamiliarity(self._latent_dim(), LEVELS)
 
     @property

@@ -15,11 +15,11 @@ class CodeFamiliarity(nn.Module):
     """chi2 = (z - mu_K)' C_K^-1 (z - mu_K) / Z, the squared Mahalanobis distance of a code from those of training.
 
     About 1 for a code like those, whatever K; after Lee et al., A simple unified framework for detecting
-    out-of-distribution samples, NeurIPS 2018. mu_K and C_K are running moments at K = 1, 3, 7, ..., and what lies
+    out-of-distribution samples, NeurIPS 2018. mu_K and C_K are running moments at K = 0, 1, 3, 7, ..., and what lies
     between is interpolated in log2(1 + K). They move in training mode and carry no gradient; nothing is predicted
     from them. Without history, and before any training, the distance is 1.
 
-    dim: Z. levels: moments are kept for K up to 2^levels - 1; longer histories share the last.
+    dim: Z. levels: moments are kept for K up to 2^(levels-1) - 1; longer histories share the last.
     """
 
     def __init__(self, dim: int, levels: int = 7) -> None:
@@ -63,13 +63,9 @@ class CodeFamiliarity(nn.Module):
 
 
 def between(count: Tensor, levels: int) -> Tensor:
-    """Where counts [B] lie between the levels K = 1, 3, 7, ...: weights [B,levels] that sum to 1, two of them not 0.
-
-    A count of zero is no level's.
-    """
-    at = torch.log2(1 + count).clamp(1, levels).unsqueeze(1) - 1  # [B,1]
-    weight = (1 - (at - torch.arange(levels, device=count.device)).abs()).clamp(min=0)
-    return weight * (count > 0).unsqueeze(1)
+    """Where counts [B] lie between the levels K = 0, 1, 3, 7, ...: weights [B,levels] of sum 1, two of them not 0."""
+    at = torch.log2(1 + count).clamp(max=levels - 1).unsqueeze(1)  # [B,1]
+    return (1 - (at - torch.arange(levels, device=count.device)).abs()).clamp(min=0)
 
 
 def _distance(apart: Tensor, covariance: Tensor) -> Tensor:

@@ -53,6 +53,7 @@ def run_episodes(
     steps: int,
     seeds: Sequence[int],
     history: int = 16,
+    risk: float = 0.0,
     support: Context | None = None,
     factors: Tensor | None = None,
     noise_std: Tensor | None = None,
@@ -67,6 +68,7 @@ def run_episodes(
     adapt: the context of some of the systems (a tile, in order) to their experts; called at every decision.
     seeds: one per system; they fix its candidates and its noise, whoever else is in the batch.
     history: last K transitions that `adapt` sees, fewer (and masked) while the episode is shorter.
+    risk: what a standard deviation of reward costs; see `trajectory_cost`.
     support: earlier transitions of the same B systems, always seen, in front of the history.
     factors: [B,F] true factors, for a privileged method.
     noise_std: [B] of Gaussian noise added to every action before it is clamped and executed.
@@ -76,13 +78,14 @@ def run_episodes(
     on_step: called after each step with the number of steps done.
 
     Raises:
-        ConfigError: not one seed per system, or more candidates to keep than the planner returns.
+        ConfigError: not one seed per system, more candidates to keep than the planner returns, or a risk of experts
+            that give no std.
     """
     B = len(states)
     if len(seeds) != B:
         raise ConfigError("the closed loop needs one seed per system", got=f"{len(seeds)} seeds", expected=f"{B}")
     cuts = [slice(i, i + (tile or B)) for i in range(0, B, tile or B)]
-    pilots = [_Pilot(adapt, planner, objective, spec, seeds[rows], device) for rows in cuts]
+    pilots = [_Pilot(adapt, planner, objective, spec, seeds[rows], device, risk) for rows in cuts]
     noise = [np.random.default_rng([s, 1]) for s in seeds]
     past, log = History(B, history, spec), _Log(simulator, states, objective)
     for t in range(steps):
@@ -135,7 +138,9 @@ class _Pilot:
         spec: StateSpec,
         seeds: Sequence[int],
         device: torch.device | str,
+        risk: float,
     ) -> None:
+        self._risk = risk
         self._adapt, self._planner, self._objective, self._spec = adapt, planner, objective, spec
         self._device = torch.device(device)
         self._generators = [torch.Generator(self._device).manual_seed(int(s)) for s in seeds]
@@ -143,7 +148,7 @@ class _Pilot:
 
     def decide(self, context: Context, obs: Tensor) -> Plan:
         expert = self._adapt(context.to(self._device))
-        cost = trajectory_cost(expert, obs.to(self._device), self._objective)
+        cost = trajectory_cost(expert, obs.to(self._device), self._objective, self._risk)
         warm = None if self._last is None else self._last.shift()
         self._last = self._planner.plan(cost, self._spec.action_dim, self._generators, warm)
         return self._last

@@ -8,6 +8,7 @@ import torch
 from hyperdyn.models.base import AbstractDynamics, ChangeExpert, rollout
 from hyperdyn.models.fixed import Fixed
 from hyperdyn.models.folded import FoldedExpert, folded
+from hyperdyn.models.gaussian import GaussianExpert, GeneratedGaussian, Scaled
 from hyperdyn.nn.mlp import GeneratedMLP, MLPSpec
 from hyperdyn.types import Context, Expert, StateSpec, Transitions
 
@@ -48,6 +49,24 @@ def test_predictions_are_the_same(spec: StateSpec, kind: str) -> None:
     assert isinstance(quick, FoldedExpert)
     expected = rollout(model.adapt(context), obs, action)
     torch.testing.assert_close(rollout(quick, obs, action), expected, atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_an_expert_with_a_std_is_folded_to_its_mean_where_none_is_asked_for() -> None:
+    torch.manual_seed(0)
+    spec = SPECS[1]
+    sizes = MLPSpec((spec.input_dim, 16, 8, spec.obs_dim))
+    theta, std_theta = torch.randn(3, sizes.n_params), torch.randn(3, MLPSpec((8, spec.obs_dim)).n_params)
+    model = Generated(spec)
+    fit(model)
+    expert = GaussianExpert(
+        model.norm, Scaled(GeneratedGaussian(sizes, theta, std_theta), torch.rand(3, spec.obs_dim) + 1)
+    )
+    context, obs, action = Context.empty(3, spec), torch.randn(3, 4, spec.obs_dim), torch.rand(3, 4, 6, 2) * 2 - 1
+    assert folded(lambda context: expert)(context) is expert
+    quick = folded(lambda context: expert, with_std=False)(context)
+    assert isinstance(quick, FoldedExpert)
+    torch.testing.assert_close(rollout(quick, obs, action), rollout(expert, obs, action), atol=1e-4, rtol=1e-4)
 
 
 def test_an_expert_of_another_kind_is_left_as_it_is() -> None:

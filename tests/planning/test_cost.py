@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from hyperdyn.errors import ConfigError
+from hyperdyn.planning.cem import CEM
 from hyperdyn.planning.cost import trajectory_cost
 from hyperdyn.types import Expert, Step
 
@@ -42,3 +44,66 @@ def test_each_reward_sees_its_own_step() -> None:
     for a in actions.unbind(2):
         total, state = total + reward(state, a, expert.step(state, a).next_obs), expert.step(state, a).next_obs
     torch.testing.assert_close(trajectory_cost(expert, obs, reward)(actions), -total)
+
+
+class Unsure(Expert):
+    """x' = x + a, with a standard deviation that only pushing forwards raises."""
+
+    def start(self, obs: Tensor) -> Tensor:
+        return obs
+
+    def step(self, state: Tensor, action: Tensor) -> Step:
+        after = state + action
+        return Step(after, after, 3 * action.clamp(min=0) + 0.1)
+
+
+def test_without_risk_no_bit_of_the_cost_depends_on_the_std() -> None:
+    torch.manual_seed(0)
+    obs, actions = torch.randn(2, 3), torch.randn(2, 4, 5, 3)
+
+    def reward(s: Tensor, a: Tensor, n: Tensor) -> Tensor:
+        return (s * a).sum(-1) + n[..., 0].sin()
+
+    plain = trajectory_cost(Integrator(torch.ones(2)), obs, reward)(actions)
+    assert torch.equal(trajectory_cost(Unsure(), obs, reward)(actions), plain)
+    assert torch.equal(trajectory_cost(Unsure(), obs, reward, risk=0.0)(actions), plain)
+
+
+@pytest.mark.parametrize("risk", [0.5, -2.0])
+def test_risk_costs_the_std_of_a_linear_reward_in_closed_form(risk: float) -> None:
+    torch.manual_seed(1)
+    obs, actions = torch.randn(2, 3), torch.rand(2, 4, 5, 3) * 2 - 1
+
+    def reward(s: Tensor, a: Tensor, n: Tensor) -> Tensor:
+        return 2 * n[..., 0] - 0.5 * n[..., 2] + (s * a).sum(-1)
+
+    std = 3 * actions.clamp(min=0) + 0.1
+    spread = (4 * std[..., 0] ** 2 + 0.25 * std[..., 2] ** 2).sqrt().sum(2)
+    with torch.no_grad():  # as planners ask
+        plain, risky = (trajectory_cost(Unsure(), obs, reward, risk=r)(actions) for r in (0.0, risk))
+    torch.testing.assert_close(risky, plain + risk * spread)
+
+
+def test_an_entry_that_no_reward_reads_is_no_risk() -> None:
+    obs, actions = torch.zeros(1, 2), torch.rand(1, 3, 4, 2)
+    plain, risky = (
+        trajectory_cost(Unsure(), obs, lambda s, a, n: -a.square().sum(-1), risk=r)(actions) for r in (0.0, 5.0)
+    )
+    torch.testing.assert_close(risky, plain)
+
+
+def test_a_plan_moves_away_from_where_the_std_grows() -> None:
+    planner = CEM(horizon=4, candidates=64, iterations=4, elites=8)
+
+    def planned(risk: float) -> Tensor:
+        cost = trajectory_cost(Unsure(), torch.zeros(1, 1), lambda s, a, n: a[..., 0] + n[..., 0] * 0.01, risk=risk)
+        return planner.plan(cost, 1, [torch.Generator().manual_seed(0)], None).actions
+
+    assert (planned(0.0) > 0.5).all()
+    assert planned(100.0).max() < 0.25
+
+
+def test_a_risk_that_nobody_can_tell_is_refused() -> None:
+    cost = trajectory_cost(Integrator(torch.ones(2)), torch.zeros(2, 1), lambda s, a, n: n[..., 0], risk=1.0)
+    with pytest.raises(ConfigError, match="hyper_probabilistic"):
+        cost(torch.zeros(2, 3, 4, 1))
