@@ -45,7 +45,7 @@ class GrBAL(AbstractDynamics):
         hidden: Sequence[int] = (128, 128),
         activation: str = "silu",
         steps: int = 1,
-        inner_lr: float = 0.3,
+        inner_lr: float = 0.05,
         rates: Literal["layer", "parameter", "fixed"] = "layer",
         order: Literal["second", "first"] = "second",
     ) -> None:
