@@ -10,13 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from hyperdyn import __version__
-from hyperdyn.errors import ConfigError, HyperdynError, nearest
+from hyperdyn.errors import INTERRUPTED, PREEMPTED, ConfigError, HyperdynError, nearest
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-
-INTERRUPTED = 130
-"""The exit code of a program that Ctrl-C ended."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if _interrupted(error):
             print(f"\nstopped. To continue: {_again(args)}", file=sys.stderr)
             return INTERRUPTED
+        if isinstance(error, SystemExit) and error.code == PREEMPTED:
+            print(f"\nstopped by SIGTERM. To continue: {_again(args)}", file=sys.stderr)
+            return PREEMPTED
         known = _known(error)
         if known is None or debug:
             raise

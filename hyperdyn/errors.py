@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+INTERRUPTED = 130
+"""Exit status of a program that Ctrl-C ended."""
+
+PREEMPTED = 143
+"""Exit status of a program that SIGTERM ended: a scheduler that took the machine away may queue the job again."""
+
 
 class HyperdynError(Exception):
     """Root of every error that hyperdyn raises on purpose. The command line prints it without a traceback."""

@@ -23,6 +23,7 @@ from hyperdyn.checkpoint import CHECKPOINTS, LAST, read_checkpoint
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import CheckpointError, ConfigError, nearest
 from hyperdyn.module import DynamicsModule
+from hyperdyn.preemption import Preemption
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
@@ -93,11 +94,12 @@ def assemble(cfg: DictConfig, resume: Path | None = None) -> Objects:
     offered = {"family": family, "run_dir": str(run), "data_dir": cfg.data_dir}
     step = read_checkpoint(resume)["global_step"] if resume else 0
     timer = Timer()
+    kept = [timer, saver(run, cfg.checkpoint_every), Preemption(run / CHECKPOINTS / LAST)]
     trainer = Trainer(
         **build.plain(cfg.trainer),
         default_root_dir=run,
         logger=[TensorBoardLogger(run, name="tensorboard", version=""), csv_logger(run, step)],
-        callbacks=[timer, saver(run, cfg.checkpoint_every), *build.plugins(cfg.get("callbacks"), **offered)],
+        callbacks=[*kept, *build.plugins(cfg.get("callbacks"), **offered)],
     )
     return Objects(family, module, datamodule, trainer, timer)
 

@@ -17,7 +17,7 @@ LEVELS = {
     0: {"types", "errors", "progress", "workers", "diagnose", "config", "statistics"},
     1: {"nn", "envs", "shards"},
     2: {"models", "planning", "metrics", "calibration", "behaviour"},
-    3: {"module", "build", "checkpoint", "train", "collect", "episodes", "evaluate", "figures", "report", "render"},
+    3: {"module", "build", "checkpoint", "preemption", "train", "collect", "episodes", "evaluate", "figures", "report", "render"},
     4: {"bench", "callbacks", "datamodules", "on_policy", "demo"},
     5: {"commands", "doctor", "helptext", "cli", "__main__"},
 }

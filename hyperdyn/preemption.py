@@ -1,0 +1,50 @@
+"""What a cluster asks of a job before it takes the machine away: save and go."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import Any, final
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities.types import STEP_OUTPUT
+
+from hyperdyn.errors import PREEMPTED
+
+
+@final
+class Preemption(Callback):
+    """On SIGTERM, to whichever rank, every rank finishes its step, the run is saved, and all leave with PREEMPTED.
+
+    Lightning's own handler broadcasts from inside the signal, amid the collectives of a step; this one only takes note.
+
+    path: of the checkpoint.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._asked = False
+        self._before: Any = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGTERM, self._take_note)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._before)
+            self._before = None
+
+    def _take_note(self, *_: object) -> None:
+        self._asked = True
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: STEP_OUTPUT, batch: Any, batch_idx: int
+    ) -> None:
+        asked = self._asked
+        if trainer.world_size > 1:
+            asked = trainer.strategy.reduce_boolean_decision(asked, all=False)
+        if asked:
+            trainer.save_checkpoint(self.path, weights_only=False)  # with all that resuming needs
+            raise SystemExit(PREEMPTED)
