@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from hyperdyn.bench import tables
 from hyperdyn.bench.publication import Publication
 from hyperdyn.bench.suite import Suite
 from hyperdyn.envs.loading import available
 from hyperdyn.envs.loading import load as load_family
+from hyperdyn.envs.spec import Factor
 from hyperdyn.evaluate.results import CEILING, FLOOR
 from hyperdyn.figures.heatmap import error_map
 from hyperdyn.figures.scores import adaptation_curve, error_by_horizon, return_bars
@@ -72,10 +74,16 @@ def heat_map(p: Publication, names: Sequence[str]) -> Figure | None:
         if all(len(r) for r in rows):
             errors[method] = np.concatenate([rms(r.T) for r in rows])
     a, b = (family.factors[name] for name in names)
-    boxes = [(across, up) for across in a.ends("train") for up in b.ends("train")]
+    boxes = [(across, up) for across in _covered(a) for up in _covered(b)]
     labels = (f"{names[0]} [{a.unit}]", f"{names[1]} [{b.unit}]")
     heading = f"Where it fails: error 1 step ahead, K = {history} ({p.family})"
     return error_map(places, errors, labels, boxes, log=(a.log, b.log), heading=heading) if errors else None
+
+
+def _covered(factor: Factor) -> NDArray[np.float64]:
+    """Intervals [pieces,2] that training covers; where it has single values, the one that holds them all."""
+    ends = factor.ends("train")
+    return ends if (ends[:, 0] < ends[:, 1]).any() else np.array([[ends.min(), ends.max()]])
 
 
 def _draw(suite: Suite, p: Publication, folder: Path) -> list[Path]:
