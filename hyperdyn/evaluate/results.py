@@ -5,7 +5,7 @@
      "planning":   [{"method", "split", "history", "seed", "steps", "planner", "per_system" [systems]}, ...],
      "uncertainty": [{"method", "split", "history", "seed", "context", "nll" [systems], ...}, ...],
      "methods":    [{"method", "executed", "parameters", "training_seconds", "decision_seconds", "note"}, ...],
-     "change":     [{"method", "split", "seed", "adaptation", "change", "step", "per_system" [systems][L], "detection"}, ...]}
+     "change":     [{"method", "split", "seed", "adaptation", "change", "step", "per_system" [systems][L], ...}, ...]}
 
 A number that is not finite, the error of a prediction that diverged, is null.
 """

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from hyperdyn.evaluate import summary
+from hyperdyn.evaluate.recovery import ONSET, PHASE, recovery, ways
 from hyperdyn.evaluate.results import CEILING, FLOOR, PredictionScore, Results
 from hyperdyn.evaluate.summary import SPLIT_LABELS, Summary
+from hyperdyn.statistics import Interval
 
 MISSING = "-"
 USUAL_HISTORY = 16
@@ -34,6 +36,7 @@ def tables(results: Results, entries: Sequence[str] = ()) -> list[Table]:
     if results.prediction:
         found += [horizon_table(results), adaptation_table(results)]
     found += [uncertainty_table(results, split) for split in summary.splits_of(results.uncertainty)]
+    found += change_tables(results)
     if results.methods:
         found.append(cost_table(results))
     if results.prediction:
@@ -136,6 +139,26 @@ def uncertainty_table(results: Results, split: str) -> Table:
     return Table(title, (*columns, "AUROC") if outside else columns, tuple(rows), note)
 
 
+def change_tables(results: Results) -> list[Table]:
+    """Error before and after a change of the system in mid-episode, and steps to adapt: one table a change."""
+    found = []
+    for key in dict.fromkeys((r.split, r.change, r.step) for r in results.change):
+        split, change, step = key
+        all_ways = ways([r for r in results.change if (r.split, r.change, r.step) == key])
+        rows = []
+        for way in all_ways:
+            r = recovery(way.scores)
+            cells = [_text(i, ".3f") for i in (r.before, r.onset, r.after)] + [_text(r.delay, ".0f")]
+            rows.append((f"{way.method} {way.adaptation}".strip(), *cells, _text(r.detected, ".0f")))
+        note = (
+            f"at step {step} {change}; {SPLIT_LABELS.get(split, split)}; [95 % interval]; NRMSE in the {PHASE} steps"
+            f" before, the {ONSET} after and the last {PHASE}; steps until 90 % of the jump is gone"
+        )
+        columns = ("NRMSE, 1 step", "before", "just after", "at the end", "steps to adapt", "steps to detect")
+        found.append(Table("A change in mid-episode", columns, tuple(rows), note))
+    return found
+
+
 def cost_table(results: Results) -> Table:
     """What each method executes, stores and takes."""
     rows = tuple(
@@ -177,10 +200,14 @@ def _pooled(runs: Sequence[PredictionScore], step: int) -> list[float]:
 
 
 def _interval(found: Summary | None, spec: str) -> str:
-    if found is None:
+    return _text(None if found is None else found.interval, spec)
+
+
+def _text(i: Interval | None, spec: str) -> str:
+    if i is None:
         return MISSING
-    i = found.interval
-    return f"{i.value:{spec}} [{i.low:{spec}}, {i.high:{spec}}]"
+    value, low, high = ("never" if x == np.inf else f"{x:{spec}}" for x in (i.value, i.low, i.high))
+    return f"{value} [{low}, {high}]"
 
 
 def _ratio(own: Summary | None, reference: Summary | None) -> str:

@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from hyperdyn.errors import HyperdynError
 from hyperdyn.evaluate import summary
 from hyperdyn.evaluate.results import CEILING, FLOOR, Results
+from hyperdyn.figures.change import error_around_change
 from hyperdyn.figures.scores import adaptation_curve, error_by_horizon, return_bars
 from hyperdyn.figures.style import save
 from hyperdyn.figures.training import read_metrics, training_curves
@@ -87,6 +88,8 @@ def _draw(run: Path, results: Results | None) -> list[Path]:
         for h in horizons(results):
             drawn.append(save(adaptation_curve(results, h), folder / f"adaptation_{h}.png"))
         drawn.append(save(error_by_horizon(results, usual_history(results)), folder / "error_by_horizon.png"))
+    if results and results.change:
+        drawn.append(save(error_around_change(results), folder / "change.png"))
     return drawn
 
 

@@ -41,7 +41,7 @@ class RecursiveInformation:
     def update(self, state: Evidence, x: Tensor, y: Tensor, mask: Tensor | None = None) -> Evidence:
         """One more normalised transition x [B,X], y [B,S]; where the mask [B] is False there is none."""
         seen = torch.ones(len(x), dtype=torch.bool, device=x.device) if mask is None else mask
-        factor = torch.where(seen, self.forgetting, 1.0).to(state.count.dtype)
+        factor = torch.ones_like(state.count).masked_fill(seen, self.forgetting)
         return state.decay(factor) + self.encoder.evidence(x.unsqueeze(1), y.unsqueeze(1), seen.unsqueeze(1))
 
     def encoding(self, state: Evidence) -> Encoding:
