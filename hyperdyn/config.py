@@ -61,10 +61,17 @@ def check_sweep(name: str, overrides: Sequence[str]) -> None:
 
 
 def sweep(name: str, overrides: Sequence[str], run: Callable[[DictConfig], Any]) -> None:
-    """Call run(cfg) for every combination of the swept values, by Hydra's sweeper and launcher."""
+    """Call run(cfg) for every combination of the swept values, by Hydra's sweeper and launcher.
+
+    The folder of a job is named after its swept values; what all jobs share would make names too long for a disk.
+    """
     quiet = [] if any(o.startswith("hydra/job_logging") for o in overrides) else ["hydra/job_logging=none"]
+    shared = [key for o in overrides if (key := _shared_key(o)) is not None]
+    names = ["hydra.sweep.subdir=${hydra:job.num}"]
+    if len(shared) < len(overrides):
+        names = [f"hydra.job.config.override_dirname.exclude_keys=[{','.join(shared)}]"]
     outer = sys.argv
-    sys.argv = ["hyperdyn", "--multirun", *quiet, *overrides]
+    sys.argv = ["hyperdyn", "--multirun", *quiet, *names, *overrides]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come out as they are, and are printed in one place
     try:
         hydra.main(config_path=f"pkg://{CONF}", config_name=name, version_base="1.3")(run)()
@@ -81,6 +88,15 @@ def _values(text: str) -> list[str]:
     except (HydraException, ValueError):
         pass
     return [text]
+
+
+def _shared_key(text: str) -> str | None:
+    """The key of an override that has one value for all jobs, None of one that is swept."""
+    try:
+        (override,) = OverridesParser.create().parse_overrides([text])
+    except (HydraException, ValueError):
+        return None
+    return None if override.is_sweep_override() else str(override.key_or_group)
 
 
 @contextmanager

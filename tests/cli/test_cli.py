@@ -161,9 +161,15 @@ def test_a_sweep_runs_every_combination_in_a_folder_of_its_own(tmp_path: Path) -
     assert run.returncode == 0, run.stderr
     found = {p.parent.name: json.loads(p.read_text()) for p in (tmp_path / "runs" / "s").glob("*/seen.json")}
     assert len(found) == 4
-    assert found["env=pendulum,model=fixed,seed=1"] == [1, "pendulum-fixed", "pendulum"]
+    assert found["model=fixed,seed=1"] == [1, "pendulum-fixed", "pendulum"]  # not what all jobs share
     left = {p.name for p in tmp_path.rglob("*") if p.is_file()}
     assert left == {"seen.json", "multirun.yaml"}
+
+
+def test_a_sweep_of_one_job_has_a_folder_too(tmp_path: Path) -> None:
+    run = subprocess.run([sys.executable, "-c", SWEEP, "seed=4"], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert json.loads((tmp_path / "runs" / "s" / "0" / "seen.json").read_text())[0] == 4
 
 
 def test_an_error_in_a_sweep_has_no_traceback(tmp_path: Path) -> None:
