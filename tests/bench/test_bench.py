@@ -117,7 +117,7 @@ def test_evaluation_episodes_are_in_no_training_set(whole: Path) -> None:
 def test_other_protocols_and_other_trainings_in_the_same_folder_are_refused(whole: Path, monkeypatch, capsys) -> None:
     assert bench(whole, monkeypatch, "suite.systems=2") == 1
     assert "another protocol" in capsys.readouterr().err
-    assert bench(whole, monkeypatch, "+suite.methods.fixed.train=[module.lr=1e-5]") == 1
+    assert bench(whole, monkeypatch, '+suite.methods.fixed.train=["module.lr=1e-5"]') == 1
     assert "other values of module.lr" in capsys.readouterr().err
 
 
