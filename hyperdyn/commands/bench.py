@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -85,8 +86,11 @@ def _same_protocol(suite: Suite, place: Place, family: BenchFamily) -> None:
             got=f"other overrides of {', '.join(changed)}; {file} has those of before",
             fix=f"give the suite another name, or delete {file.parent} and its data",
         )
-    file.parent.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(OmegaConf.create(now), file)
+    if now != before:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
+        OmegaConf.save(OmegaConf.create(now), temporary)
+        temporary.replace(file)  # in one step: cells of other machines read it
 
 
 def _print(suite: Suite, place: Place, stages: Sequence[str], todo: dict[Cell, list[str]], families: list[str]) -> None:
