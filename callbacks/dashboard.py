@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, final
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
 from omegaconf import DictConfig, OmegaConf
+from torch.utils.tensorboard.summary import hparams
 
-from hyperdyn.callbacks.evaluation import board, step_of
+from hyperdyn.callbacks.evaluation import board
 
 PAGES: dict[str, dict[str, list[Any]]] = {
     "Error on unseen systems": {
@@ -30,7 +30,20 @@ PAGES: dict[str, dict[str, list[Any]]] = {
 }
 """Page of the custom scalars, chart, and the tags on it."""
 
-HYPERPARAMETERS = ("seed", "method", "env.name", "model", "module", "data", "trainer.max_steps")
+HYPERPARAMETERS = (
+    "seed",
+    "method",
+    "env.name",
+    "model",
+    "module",
+    "data.systems",
+    "data.rows",
+    "data.horizon",
+    "data.history_sizes",
+    "data.support_style",
+    "data.round_weight",
+    "trainer.max_steps",
+)
 """Keys of the configuration that runs are compared by."""
 
 
@@ -50,14 +63,15 @@ class Dashboard(Callback):
             writer.add_custom_scalars(PAGES)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not self.config.is_file():
+        writer = board(trainer)
+        if writer is None or not self.config.is_file():
             return
         chosen = dict(hyperparameters(OmegaConf.load(self.config)))
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                logger.log_hyperparams(chosen, metrics, step=step_of(trainer))
-                logger.save()
+        # Not `add_hparams`, which logs every metric a second time: TensorBoard finds the values under these names.
+        for summary in hparams(chosen, metrics):
+            writer.file_writer.add_summary(summary)
+        writer.flush()
 
 
 def hyperparameters(config: Any) -> Iterator[tuple[str, Any]]:
@@ -73,6 +87,8 @@ def hyperparameters(config: Any) -> Iterator[tuple[str, Any]]:
 def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, Mapping):
         for key, inner in value.items():
+            if key.startswith("_"):  # for Hydra, who makes the object
+                continue
             yield from _leaves(f"{name}.{key}", inner)
     elif value is not None:
         yield name, value if isinstance(value, (bool, int, float, str)) else str(value)
