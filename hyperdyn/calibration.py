@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from statistics import NormalDist
-from typing import cast
 
 import torch
 from torch import Tensor
@@ -97,7 +96,7 @@ class SurpriseAUROC(Metric):
 
     def compute(self) -> Tensor:
         """Scalar; NaN unless there were systems of both kinds."""
-        outside = cast(Tensor, dim_zero_cat(self.outside))
+        outside = dim_zero_cat(self.outside)
         m, n = outside.sum().double(), (~outside).sum().double()
         total = ranks(dim_zero_cat(self.surprise))[outside].sum()
         return (total - m * (m + 1) / 2) / (m * n)
