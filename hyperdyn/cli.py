@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Command:
     """One command: hyperdyn.commands.<name>.run(cfg), with conf/<name>.yaml.
 
-    positional: the key that bare arguments set, as in `hyperdyn verify data/cheetah_mix`.
+    positional: the key that bare arguments set, as in `hyperdyn verify data/cheetah_mix`; of two keys, one each.
+    many: any number of bare arguments, to one key.
     resume: overrides that make a second call continue an interrupted first.
     """
 
@@ -39,6 +40,9 @@ COMMANDS = {
         "error before and after a motor dies, and steps until it has adapted", "runs/cheetah_mix-hyper", "runs", True
     ),
     "plan": Command("what acting through its experts returns, on such systems", "runs/cheetah_mix-hyper", "runs", True),
+    "adapt": Command(
+        "a robot's own log to an expert, and how well it predicts", "runs/pendulum-hyper log.csv", "run log"
+    ),
     "report": Command("one HTML file of tables and figures", "runs/cheetah_mix-*", "runs", many=True),
     "bench": Command("methods x families x seeds of a suite, resumable, to one table", "suite=small workers=2"),
     "bench-check": Command(
@@ -116,10 +120,14 @@ def _split(command: Command, args: Sequence[str]) -> tuple[set[str], list[str]]:
         )
     overrides = [a for a in args if not a.startswith("-")]
     bare = [a for a in overrides if ("=" not in a and not a.startswith("~")) or os.path.exists(a)]
-    if bare and command.positional and (command.many or len(bare) == 1):
-        quoted = ",".join("'" + a.replace("\\", "\\\\").replace("'", "\\'") + "'" for a in bare)
+    keys = (command.positional or "").split()
+    if bare and keys and (command.many or len(bare) <= len(keys)):
+        quoted = ["'" + a.replace("\\", "\\\\").replace("'", "\\'") + "'" for a in bare]
         overrides = [a for a in overrides if a not in bare]
-        overrides.append(f"{command.positional}=[{quoted}]" if command.many else f"{command.positional}={quoted}")
+        if command.many:
+            overrides.append(f"{keys[0]}=[{','.join(quoted)}]")
+        else:
+            overrides += [f"{key}={value}" for key, value in zip(keys, quoted, strict=False)]
     return flags, overrides
 
 

@@ -28,7 +28,7 @@ def folded(adapt: Callable[[Context], Expert], with_std: bool = True) -> Callabl
     def fold(context: Context) -> Expert:
         expert = adapt(context)
         if isinstance(expert, ChangeExpert) or (isinstance(expert, GaussianExpert) and not with_std):
-            layers = _layers(expert.net)
+            layers = network_layers(expert.net)
             if layers is not None:
                 return FoldedExpert(expert.norm, *layers)
         return expert
@@ -57,8 +57,8 @@ class FoldedExpert(Expert):
         return Step(next_obs, next_obs)
 
 
-def _layers(net: Callable[[Tensor], Any]) -> tuple[list[Layer], Callable[[Tensor], Tensor]] | None:
-    """Weights and activation of a network that can be folded, or None."""
+def network_layers(net: Callable[[Tensor], Any]) -> tuple[list[Layer], Callable[[Tensor], Tensor]] | None:
+    """Weights and activation of a plain network, of the mean's where it gives a std as well; None of any other."""
     if isinstance(net, (GeneratedGaussian, Scaled)):
         net = net.mean
     if isinstance(net, GeneratedMLP):

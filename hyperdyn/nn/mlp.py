@@ -33,6 +33,14 @@ def check_activation(name: str) -> None:
         raise ConfigError("unknown activation", got=name, fix=nearest(name, ACTIVATIONS))
 
 
+def activation_name(activation: Callable[..., Tensor]) -> str | None:
+    """The name in a configuration of an activation, function or module; None if it has none."""
+    for name, function in ACTIVATIONS.items():
+        if activation is function or isinstance(activation, _MODULES[name]):
+            return name
+    return None
+
+
 def mlp(sizes: Sequence[int], activation: str = "silu") -> nn.Sequential:
     """A plain network of these layer sizes, inputs and outputs included, linear at the end.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import rich.box
 import rich.table
 from rich.console import Console
@@ -13,9 +15,13 @@ from hyperdyn.report.tables import Table, tables
 
 def print_results(results: Results, console: Console | None = None, units: bool = False) -> None:
     """Print the tables of the results; those in physical units, which are long, if `units`."""
-    console = console or Console()
     shown = tables(results)
-    for table in shown if units or not results.prediction else shown[:-1]:
+    print_tables(shown if units or not results.prediction else shown[:-1], console)
+
+
+def print_tables(shown: Sequence[Table], console: Console | None = None) -> None:
+    console = console or Console()
+    for table in shown:
         console.print(_rich(table))
 
 

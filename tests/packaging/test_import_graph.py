@@ -14,10 +14,23 @@ FOLDERS = {"hyperdyn": "hyperdyn", "callbacks": "hyperdyn.callbacks", "datamodul
 """Folder of the repository to the package that it installs as."""
 
 LEVELS = {
-    0: {"types", "errors", "progress", "workers", "diagnose", "config", "statistics"},
-    1: {"nn", "envs", "shards"},
+    0: {"types", "errors", "extras", "progress", "workers", "diagnose", "config", "statistics"},
+    1: {"nn", "envs", "shards", "logs"},
     2: {"models", "planning", "metrics", "calibration", "behaviour"},
-    3: {"module", "build", "checkpoint", "preemption", "train", "collect", "episodes", "evaluate", "figures", "report", "render"},
+    3: {
+        "module",
+        "build",
+        "checkpoint",
+        "preemption",
+        "train",
+        "collect",
+        "episodes",
+        "evaluate",
+        "figures",
+        "report",
+        "render",
+        "deploy",
+    },
     4: {"bench", "callbacks", "datamodules", "on_policy", "demo"},
     5: {"commands", "doctor", "helptext", "cli", "__main__"},
 }

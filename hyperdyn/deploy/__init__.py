@@ -1,0 +1,1 @@
+"""What leaves Python's training side: experts and models as files that others run."""

@@ -1,0 +1,151 @@
+"""One expert as plain numbers: enough to run it with NumPy alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import safetensors.numpy
+import torch
+from numpy.typing import NDArray
+
+from hyperdyn.errors import HyperdynError
+from hyperdyn.models.base import ChangeExpert
+from hyperdyn.models.folded import network_layers
+from hyperdyn.models.gaussian import GaussianExpert
+from hyperdyn.nn.mlp import activation_name, mlp
+from hyperdyn.nn.normalise import Normaliser
+from hyperdyn.types import Expert, StateSpec
+
+FORMAT = 1
+WEIGHTS, ABOUT = "expert.safetensors", "expert.json"
+
+Array = NDArray[Any]
+NUMPY = {
+    "silu": lambda h: h / (1 + np.exp(-h)),
+    "relu": lambda h: np.maximum(h, 0),
+    "leaky_relu": lambda h: np.where(h > 0, h, 0.01 * h),
+    "tanh": np.tanh,
+}
+
+
+class ExportError(HyperdynError):
+    """A method, or a part of it, that cannot leave as a file; or a file that does not do what the model does."""
+
+
+@dataclass(frozen=True)
+class PlainExpert:
+    """s' = s + mu_y + sigma_y f(([features(s), a] - mu_x) / sigma_x), one system's expert as arrays.
+
+    layers: weight [in,out] and bias [out] of each. normaliser: input_mean, input_std [X], change_mean, change_std [S].
+    plain: entries of s that are features as they are; the angles' sines and then cosines follow.
+    """
+
+    spec: StateSpec
+    activation: str
+    plain: tuple[int, ...]
+    layers: tuple[tuple[Array, Array], ...]
+    normaliser: dict[str, Array]
+
+    @classmethod
+    def of(cls, expert: Expert, system: int = 0) -> Self:
+        """The expert of one of the B systems; of one that gives a standard deviation, its mean.
+
+        Raises:
+            ExportError: its step is more than one plain network.
+        """
+        found = network_layers(expert.net) if isinstance(expert, (ChangeExpert, GaussianExpert)) else None
+        name = None if found is None else activation_name(found[1])
+        if found is None or (name is None and len(found[0]) > 1):
+            raise ExportError(
+                "this method's expert is more than one plain network",
+                got=type(expert).__name__,
+                expected="one whose step is s + f(s, a), as of hyper, fixed, concat, film, function_encoder, grbal",
+                fix="export the whole model: parts=[model]",
+            )
+        assert isinstance(expert, (ChangeExpert, GaussianExpert))
+        layers = tuple((_array(_own(w, system)), _array(_own(b, system)[0])) for w, b in found[0])
+        norm = expert.norm
+        plain = tuple(i for run in norm.plain_runs for i in range(run.start, run.stop))
+        names = ("input_mean", "input_std", "change_mean", "change_std")
+        return cls(norm.spec, name or "silu", plain, layers, {n: _array(getattr(norm, n)) for n in names})
+
+    def step(self, obs: Array, action: Array) -> Array:
+        """obs [...,S] and action [...,A] to the next observations [...,S], in the precision of the inputs."""
+        angles, n = obs[..., list(self.spec.angles)], self.normaliser
+        x = np.concatenate([obs[..., list(self.plain)], np.sin(angles), np.cos(angles), action], axis=-1)
+        h = (x - n["input_mean"]) / n["input_std"]
+        for weight, bias in self.layers[:-1]:
+            h = NUMPY[self.activation](h @ weight + bias)
+        weight, bias = self.layers[-1]
+        return obs + n["change_mean"] + n["change_std"] * (h @ weight + bias)
+
+    def save(self, folder: Path, **about: Any) -> list[Path]:
+        """Write expert.safetensors and expert.json; `about` is added to the latter. The paths."""
+        arrays = {**self.normaliser}
+        for i, (weight, bias) in enumerate(self.layers):
+            arrays |= {f"weight{i}": weight, f"bias{i}": bias}
+        content = {
+            "format": FORMAT,
+            "equation": "s' = s + change_mean + change_std * f(([s[plain], sin s[angles], cos s[angles], a]"
+            " - input_mean) / input_std); f: h = activation(h @ weight_i + bias_i), the last layer linear",
+            "state": asdict(self.spec),
+            "plain": self.plain,
+            "activation": self.activation,
+            "sizes": [len(self.layers[0][0]), *(len(bias) for _, bias in self.layers)],
+            **about,
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        safetensors.numpy.save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, folder / WEIGHTS)
+        (folder / ABOUT).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        return [folder / WEIGHTS, folder / ABOUT]
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Self:
+        """What `save` wrote.
+
+        Raises:
+            ExportError: it is not there, or of another format.
+        """
+        folder = Path(folder)
+        try:
+            about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+            arrays = safetensors.numpy.load_file(folder / WEIGHTS)
+        except (OSError, ValueError) as error:
+            raise ExportError("no expert in this folder", got=str(error), fix="hyperdyn export RUN out=DIR") from error
+        if about.get("format") != FORMAT:
+            raise ExportError(f"{folder / ABOUT} is of another format", got=about.get("format"), expected=FORMAT)
+        state = {k: tuple(v) if isinstance(v, list) else v for k, v in about["state"].items()}
+        count = len(about["sizes"]) - 1
+        layers = tuple((arrays.pop(f"weight{i}"), arrays.pop(f"bias{i}")) for i in range(count))
+        return cls(StateSpec(**state), about["activation"], tuple(about["plain"]), layers, arrays)
+
+
+class PlainExpertModule(torch.nn.Module):
+    """The same in torch: obs [N,S] and action [N,A] to the next observations [N,S]."""
+
+    def __init__(self, expert: PlainExpert) -> None:
+        super().__init__()
+        self.norm = Normaliser(expert.spec)
+        for name, value in expert.normaliser.items():
+            getattr(self.norm, name).copy_(torch.from_numpy(value))
+        self.net = mlp([len(expert.layers[0][0]), *(len(bias) for _, bias in expert.layers)], expert.activation)
+        with torch.no_grad():
+            for linear, (weight, bias) in zip(self.net[::2], expert.layers, strict=True):
+                linear.weight.copy_(torch.from_numpy(weight).T)
+                linear.bias.copy_(torch.from_numpy(bias))
+
+    def forward(self, obs: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+        return self.norm.advance(obs, self.net(self.norm.inputs(obs, action)))
+
+
+def _own(values: torch.Tensor, system: int) -> torch.Tensor:
+    """One system's [.,.] of [B,.,.], or of [1,.,.] where all share it."""
+    return values[system if len(values) > 1 else 0]
+
+
+def _array(values: torch.Tensor) -> Array:
+    return values.detach().cpu().float().contiguous().numpy().copy()

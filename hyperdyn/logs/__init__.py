@@ -1,0 +1,1 @@
+"""Logs of a robot: files of others, read into episodes."""

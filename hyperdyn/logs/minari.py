@@ -1,0 +1,56 @@
+"""Minari, the interchange format of Farama for trajectories."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hyperdyn.extras import optional
+from hyperdyn.logs.episodes import Episode, LogError, Rows, episodes_of
+from hyperdyn.types import StateSpec
+
+
+def read_minari(source: str | Path, spec: StateSpec, action_scale: float = 1.0) -> list[Episode]:
+    """The episodes of a Minari dataset of flat observations: `minari:NAME` of those downloaded, or a dataset's folder.
+
+    Raises:
+        ConfigError: Minari is not installed.
+        LogError: no such dataset, or contents that do not fit; rows are steps of the episode that is named.
+    """
+    found = []
+    for episode in open_minari(source).iterate_episodes():
+        obs, action = np.asarray(episode.observations), np.asarray(episode.actions)
+        where = f"{source}, episode {episode.id}"
+        if obs.dtype == object or obs.ndim != 2 or action.ndim != 2:
+            got = f"observations {obs.dtype} {obs.shape}, actions {action.dtype} {action.shape}"
+            raise LogError(f"{where}: not flat", got=got, expected="boxes: [L+1,S] and [L,A]")
+        action = np.concatenate([action / action_scale, np.zeros((1, action.shape[1]))])
+        rows = Rows(obs.astype(np.float64), action.astype(np.float64), [str(episode.id)] * len(obs))
+        found += episodes_of(rows, where, spec)
+    return found
+
+
+def open_minari(source: str | Path) -> Any:
+    """A `minari.MinariDataset`; never downloads.
+
+    Raises:
+        ConfigError: Minari is not installed.
+        LogError: no such dataset.
+    """
+    minari = optional("minari", "reading a Minari dataset")
+    name = str(source).removeprefix("minari:")
+    try:
+        if not str(source).startswith("minari:"):
+            folder = Path(source)
+            return minari.MinariDataset(folder if (folder / "main_data.hdf5").exists() else folder / "data")
+        return minari.load_dataset(name)
+    except (FileNotFoundError, ValueError, KeyError, OSError) as error:
+        there = ", ".join(sorted(minari.list_local_datasets())) or "none"
+        raise LogError(
+            "there is no such Minari dataset here",
+            got=str(source),
+            expected=f"one of: {there}",
+            fix=f"minari download {name}",
+        ) from error
