@@ -18,6 +18,8 @@ COLUMNS = 4
 CELLS = 60
 NEAR = 3
 """Systems whose error a place shows, the nearest."""
+FAR = 0.12
+"""From all systems, in widths of the panel: a place that shows nothing, because nothing is known of it."""
 
 Doubles = NDArray[np.float64]
 
@@ -59,10 +61,13 @@ def error_map(
 
 
 def shaded(places: Doubles, errors: Doubles, grid: Doubles) -> Doubles:
-    """Error [cells] at each cell [cells,2]: the root mean square of the nearest systems, in the grid's own units."""
+    """Error [cells] at each cell [cells,2] of the unit square: the root mean square of the nearest systems.
+
+    NaN where none is near.
+    """
     distance = ((grid[:, None] - places[None]) ** 2).sum(-1)
     near = np.argsort(distance, axis=1, kind="stable")[:, : min(NEAR, len(places))]
-    return np.asarray(np.sqrt(np.mean(errors[near] ** 2, axis=1)))
+    return np.where(distance.min(axis=1) > FAR**2, np.nan, np.sqrt(np.mean(errors[near] ** 2, axis=1)))
 
 
 def _map(ax: Axes, places: Doubles, error: Doubles, norm: LogNorm, log: tuple[bool, bool]) -> None:

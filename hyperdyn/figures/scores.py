@@ -57,8 +57,11 @@ def return_bars(results: Results) -> Figure:
     """Return of every method with the random floor and the simulator's ceiling, one panel a split."""
     splits = summary.splits_of(results.planning)
     methods = [m for m in summary.methods_of(results.planning) if m not in (FLOOR, CEILING)]
-    each = 1.0 if len(methods) <= FEW else 0.6
-    figure, axes = new_figure(len(splits), width=max(3.6, each * len(methods) + 1.6), share=True)
+    if len(methods) <= FEW:
+        figure, axes = new_figure(len(splits), width=max(3.6, 1.0 * len(methods) + 1.6), share=True)
+    else:
+        figure, rows = new_figure(1, len(splits), width=0.6 * len(methods) + 1.6)
+        axes = [[row[0] for row in rows]]
     colour = colours(methods)
     for ax, split in zip(axes[0], splits, strict=True):
         found = {m: summary.planning(results, m, split) for m in methods}

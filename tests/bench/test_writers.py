@@ -43,8 +43,8 @@ def test_eighteen_methods_look_different_without_hue() -> None:
 def test_a_map_shows_the_error_of_the_nearest_systems() -> None:
     places = np.array([[0.0, 0], [0, 0.1], [0.1, 0], [1, 1], [1, 0.9], [0.9, 1]])
     errors = np.array([1.0, 2, 2, 5, 5, 5])
-    found = shaded(places, errors, np.array([[0.0, 0.0], [1.0, 1.0]]))
-    np.testing.assert_allclose(found, [np.sqrt(3), 5])
+    found = shaded(places, errors, np.array([[0.0, 0.0], [1.0, 1.0], [0.5, 0.5]]))
+    np.testing.assert_allclose(found, [np.sqrt(3), 5, np.nan])  # of what is far from all, nothing is known
 
 
 def test_a_panel_a_method_and_a_box_a_piece_of_the_training_range() -> None:
