@@ -21,10 +21,10 @@ import numpy as np
 from timing import seconds
 
 from hyperdyn.behaviour.random_uniform import RandomUniform
-from hyperdyn.collect import ShardJob, header
+from hyperdyn.collect import header
 from hyperdyn.envs import load
 from hyperdyn.envs.spec import Family
-from hyperdyn.episodes import EpisodeJob
+from hyperdyn.episodes import EpisodeJob, SystemEpisodes
 from hyperdyn.shards import ShardStore
 from hyperdyn.workers import AHEAD, run_jobs
 
@@ -53,17 +53,18 @@ def nominal_cheetahs() -> Family:
 
 
 def against_gymnasium(family: Family, folder: Path, pairs: int) -> float:
-    """A worker, which writes its shards, shares one core with the loop, which writes nothing."""
+    """A worker and the process that writes its shards share one core with the loop, which writes nothing."""
+    store = ShardStore.create(folder / "alone", header(family, 0, {}))
     env = gymnasium.make(REFERENCE)
-    with one_core(), closing(_team(family, folder / "alone", 1, pairs)) as team:
-        return median(seconds(lambda: _loop(env)) / _stretch(team) for _ in range(pairs))
+    with one_core(), closing(_team(family, 1, pairs)) as team:
+        return median(seconds(lambda: _loop(env)) / _stretch(team, store) for _ in range(pairs))
 
 
 def two_workers_against_one(family: Family, folder: Path, pairs: int) -> float:
     """As many shards computed and written by each team in turn, while the other one waits."""
-    one, two = (_team(family, folder / name, workers, pairs) for name, workers in (("one", 1), ("two", 2)))
-    with closing(one), closing(two):
-        return median(_stretch(one) / _stretch(two) for _ in range(pairs))
+    stores = [ShardStore.create(folder / name, header(family, 0, {})) for name in ("one", "two")]
+    with closing(_team(family, 1, pairs)) as one, closing(_team(family, 2, pairs)) as two:
+        return median(_stretch(one, stores[0]) / _stretch(two, stores[1]) for _ in range(pairs))
 
 
 @contextmanager
@@ -87,21 +88,21 @@ def _loop(env: gymnasium.Env) -> None:  # type: ignore[type-arg]
             obs[n, e, t + 1], *_ = env.step(action[n, e, t])
 
 
-def _team(family: Family, folder: Path, workers: int, pairs: int) -> Iterator[int]:
+def _team(family: Family, workers: int, pairs: int) -> Iterator[SystemEpisodes]:
     job = EpisodeJob(family, RandomUniform(), "train", EPISODES, STEPS, seed=0, round=0)
     items = [(n, family.nominal) for n in range((pairs + 1) * (STRETCH + 2 * AHEAD))]
-    return run_jobs(ShardJob(job, ShardStore.create(folder, header(family, 0, {})), ""), items, workers)
+    return run_jobs(job, items, workers)
 
 
-def _stretch(team: Iterator[int]) -> float:
+def _stretch(team: Iterator[SystemEpisodes], store: ShardStore) -> float:
     """Seconds for some shards, once those are away that the team made while it was not asked."""
-    _take(team, 2 * AHEAD)
-    return seconds(lambda: _take(team, STRETCH))
+    _write(team, store, 2 * AHEAD)
+    return seconds(lambda: _write(team, store, STRETCH))
 
 
-def _take(team: Iterator[int], shards: int) -> None:
-    for _ in itertools.islice(team, shards):
-        pass
+def _write(team: Iterator[SystemEpisodes], store: ShardStore, shards: int) -> None:
+    for r in itertools.islice(team, shards):
+        store.append(split="train", system=r.system, round=0, factors=r.factors.tolist(), obs=r.obs, action=r.action)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -68,41 +67,25 @@ def collect(
     factors = family.draw(split, first_system + systems, draw_seed)
     maker = {"seed": seed, **description(behaviour)}
     store = ShardStore.create(root, header(family, draw_seed, maker))
-    shard_job = ShardJob(job, store, fingerprint(maker))
-    missing = _missing(shard_job, factors, first_system)
+    made_by = fingerprint(maker)
+    missing = _missing(store, job, made_by, factors, first_system)
     with (
         Meter(f"collect {family.name} {split}", len(missing), "steps", enabled=progress and bool(missing)) as meter,
-        closing(run_jobs(shard_job, missing, workers)) as stored,
+        closing(run_jobs(job, missing, workers)) as results,
     ):
-        for _ in stored:
+        for r in results:
+            store.append(
+                split=split,
+                system=r.system,
+                round=round,
+                factors=r.factors.tolist(),
+                obs=r.obs,
+                action=r.action,
+                maker=made_by,
+            )
             meter.advance(episodes * steps)
     store.close()
     return store
-
-
-@dataclass(frozen=True)
-class ShardJob:
-    """Makes and stores the episodes of one system, where it is called: what travels between processes is a number.
-
-    maker: fingerprint of how the episodes are made.
-    """
-
-    job: EpisodeJob
-    store: ShardStore
-    maker: str
-
-    def __call__(self, item: tuple[int, NDArray[np.float64]]) -> int:
-        r = self.job(item)
-        self.store.append(
-            split=self.job.split,
-            system=r.system,
-            round=self.job.round,
-            factors=r.factors.tolist(),
-            obs=r.obs,
-            action=r.action,
-            maker=self.maker,
-        )
-        return r.system
 
 
 def description(value: Any) -> Any:
@@ -119,19 +102,21 @@ def description(value: Any) -> Any:
     return {"class": type(value).__name__, **public}
 
 
-def _missing(shards: ShardJob, factors: NDArray[np.float64], first: int) -> list[tuple[int, NDArray[np.float64]]]:
-    there = {info.system: info for info in shards.store.infos(shards.job.split, shards.job.round)}
+def _missing(
+    store: ShardStore, job: EpisodeJob, made_by: str, factors: NDArray[np.float64], first: int
+) -> list[tuple[int, NDArray[np.float64]]]:
+    there = {info.system: info for info in store.infos(split=job.split, round=job.round)}
     missing = []
     for system in range(first, len(factors)):
         if system in there:
-            _check_same(there[system], factors[system], shards)
+            _check_same(there[system], job, made_by, factors[system])
         else:
             missing.append((system, factors[system]))
     return missing
 
 
-def _check_same(info: ShardInfo, factors: NDArray[np.float64], shards: ShardJob) -> None:
-    lengths = (shards.job.steps,) * shards.job.episodes
+def _check_same(info: ShardInfo, job: EpisodeJob, made_by: str, factors: NDArray[np.float64]) -> None:
+    lengths = (job.steps,) * job.episodes
     if tuple(info.lengths) != lengths or tuple(info.factors) != tuple(factors.tolist()):
         raise ShardError(
             f"{info.file} is of another collection",
@@ -139,11 +124,11 @@ def _check_same(info: ShardInfo, factors: NDArray[np.float64], shards: ShardJob)
             expected=f"{list(lengths)}, {factors.tolist()}",
             fix="collect into another folder, or with the arguments of the first time",
         )
-    if info.maker not in ("", shards.maker):
+    if info.maker not in ("", made_by):
         raise ShardError(
             f"{info.file} was collected with another behaviour, or another seed",
             got=f"fingerprint {info.maker}",
-            expected=f"{shards.maker}: {shards.job.behaviour}, seed={shards.job.seed}",
+            expected=f"{made_by}: {job.behaviour}, seed={job.seed}",
             fix="round=N for more data of the same systems, another data_dir, or the arguments of the first time",
         )
 

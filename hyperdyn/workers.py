@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sys
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -124,8 +123,7 @@ class _Worker:
 
 
 def _serve(pipe: Connection, job: Callable[[Any], Any]) -> None:
-    """The life of a worker. Stopped in the middle of a job, it still leaves through every `finally`."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    """The life of a worker."""
     torch.set_num_threads(1)
     try:
         while True:
