@@ -11,8 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from hyperdyn.bench.merge import matched
+from hyperdyn import build
+from hyperdyn.bench.cells import Place
+from hyperdyn.bench.merge import matched, protocol
 from hyperdyn.bench.publication import Publication
+from hyperdyn.bench.suite import Suite
+from hyperdyn.config import compose
 from hyperdyn.envs.loading import available
 from hyperdyn.envs.loading import load as load_family
 from hyperdyn.errors import HyperdynError
@@ -60,7 +64,7 @@ def faults(path: Path | str) -> list[Fault]:
     if missing := [key for key in KEYS if key not in p.about]:
         return [Fault("entries are missing from 'bench'", missing, list(KEYS), RERUN)]
     try:
-        return [*_manifest(p), *_prediction(p), *_planning(p), *_methods(p), *_cells(p)]
+        return [*_manifest(p), *_suite(p), *_prediction(p), *_planning(p), *_methods(p), *_cells(p)]
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         return [Fault("the entry 'bench' is not as it is written", repr(error), "what `hyperdyn bench` writes", RERUN)]
 
@@ -92,6 +96,24 @@ def _manifest(p: Publication) -> Iterator[Fault]:
             )
     if set(p.about["factors"]) != set(p.about["protocol"]["splits"]):
         yield Fault("factors of the splits", sorted(p.about["factors"]), sorted(p.about["protocol"]["splits"]), RERUN)
+
+
+def _suite(p: Publication) -> Iterator[Fault]:
+    """What a file announces against the suite of that name, if one comes with hyperdyn. Methods are anyone's choice."""
+    name = str(p.about["suite"])
+    if not (resources.files("hyperdyn.conf") / "suite" / f"{name}.yaml").is_file():
+        return
+    suite = Suite.read(build.plain(compose("bench", [f"suite={name}"]).suite))
+    fix = f"run `hyperdyn bench suite={name}` as it is, or publish under another name: suite.name=..."
+    if p.family not in suite.families:
+        yield Fault(f"suite '{name}' has no such family", p.family, ", ".join(suite.families), fix)
+        return
+    expected = protocol(suite, suite.families[p.family], Place(Path(), Path()))
+    for key, value in expected.items():
+        if p.about["protocol"].get(key) != value:
+            yield Fault(f"protocol of suite '{name}': {key}", p.about["protocol"].get(key), value, fix)
+    if sorted(p.about["seeds"]) != sorted(suite.seeds):
+        yield Fault(f"seeds of suite '{name}'", p.about["seeds"], list(suite.seeds), fix)
 
 
 def _prediction(p: Publication) -> Iterator[Fault]:

@@ -103,7 +103,7 @@ def _about(
         "factor_names": list(family.factor_names),
         "factors": {split: values.tolist() for split, values in factors.items()},
         "data": _evaluation_data(place.evaluation_data(chosen.name), factors),
-        "protocol": _protocol(suite, chosen, place),
+        "protocol": protocol(suite, chosen, place),
         "seeds": sorted({c.seed for c in found}),
         "reference": suite.reference,
         "executed": list(suite.executed),
@@ -114,7 +114,8 @@ def _about(
     }
 
 
-def _protocol(suite: Suite, chosen: BenchFamily, place: Place) -> dict[str, Any]:
+def protocol(suite: Suite, chosen: BenchFamily, place: Place) -> dict[str, Any]:
+    """What all cells of a family share, as it is published."""
     cfg = compose("evaluate", ["runs=none", *evaluate_overrides(suite, chosen, place)])
     found = plan_overrides(suite, chosen)
     planning = None

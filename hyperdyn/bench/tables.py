@@ -55,7 +55,7 @@ def adaptation(p: Publication) -> Table:
     histories, split = p.about["protocol"]["history_sizes"], _main_split(p)
     columns = ("NRMSE, 1 step", *(f"K = {k}" for k in histories))
     found = [lambda m, k=k: summary.prediction(p.results, m, split, k, 1) for k in histories]
-    return _errors(p, f"Adaptation ({SPLIT_LABELS.get(split, split)})", columns, found, INTERVALS)  # type: ignore[arg-type]
+    return _errors(p, f"Adaptation ({SPLIT_LABELS.get(split, split)})", columns, found, INTERVALS)
 
 
 def paired_table(p: Publication, compare: Callable[..., Summary | None], kind: str) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from importlib import import_module
 from pathlib import Path
@@ -122,7 +122,7 @@ def _run(todo: dict[Cell, list[str]], workers: int) -> dict[Cell, HyperdynError]
     return failed
 
 
-def _ended(todo: dict[Cell, list[str]], workers: int) -> Iterator[tuple[Cell, HyperdynError | None]]:
+def _ended(todo: dict[Cell, list[str]], workers: int) -> Generator[tuple[Cell, HyperdynError | None]]:
     if workers:
         lines = {cell: [cell.arguments(stage) for stage in missing] for cell, missing in todo.items()}
         logs = {cell: cell.folder / "bench.log" for cell in todo}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import matplotlib.ticker
 import numpy as np
@@ -72,7 +73,9 @@ def return_bars(results: Results) -> Figure:
             s = summary.planning(results, bound, split)
             if s is not None:
                 _bound(ax, s, bound, style)
-        upright = {} if len(methods) <= FEW else {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
+        upright: dict[str, Any] = (
+            {} if len(methods) <= FEW else {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
+        )
         ax.set_xticks(range(len(methods)), methods, **upright)
         ax.set_xlim(-0.6, len(methods) - 0.05)
         ax.grid(visible=False, axis="x")

@@ -111,6 +111,11 @@ def add_a_score(content: dict[str, Any]) -> None:
     content["prediction"].append({**content["prediction"][0], "seed": 9})
 
 
+def claim_a_suite(content: dict[str, Any]) -> None:
+    """That has other seeds, more values of K and more systems."""
+    content["bench"]["suite"] = "locomotion"
+
+
 def forget_a_training(content: dict[str, Any]) -> None:
     content["bench"]["cells"].pop()
 
@@ -128,6 +133,9 @@ def forget_a_training(content: dict[str, Any]) -> None:
         (hide_a_divergence, "scores of hyper that are not finite"),
         (shorter_horizon, "[1] steps ahead"),
         (add_a_score, "nothing that was announced"),
+        (claim_a_suite, "seeds of suite 'locomotion'"),
+        (claim_a_suite, "protocol of suite 'locomotion': history_sizes"),
+        (claim_a_suite, "protocol of suite 'locomotion': systems"),
         (forget_a_training, "missing concat_wide 2"),
     ],
 )
