@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, final
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from torch.utils.tensorboard.summary import hparams
 
 from hyperdyn.callbacks.evaluation import board
@@ -78,10 +78,7 @@ def hyperparameters(config: Any) -> Iterator[tuple[str, Any]]:
     """Name and value of each hyperparameter that is a number, a word or a truth value; lists as words."""
     for key in HYPERPARAMETERS:
         value = OmegaConf.select(config, key)
-        if isinstance(value, DictConfig):
-            yield from _leaves(key, OmegaConf.to_container(value))
-        elif value is not None:
-            yield key, value
+        yield from _leaves(key, OmegaConf.to_container(value) if OmegaConf.is_config(value) else value)
 
 
 def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:

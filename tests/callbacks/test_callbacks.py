@@ -312,6 +312,7 @@ def test_the_dashboard_lays_out_the_curves_and_sets_hyperparameters_beside_metri
 ) -> None:
     (tmp_path / "config.yaml").write_text(
         "seed: 3\nmodel: {_target_: x, hidden: [8, 8], rank: null}\nmodule: {lr: 0.004}\nrun_dir: x\n"
+        "data: {history_sizes: [0, 16]}\n"
     )
     errors = RolloutError(str(point_mass_store.root), **SMALL)
     fit(hyper(point_mass), point_mass_store, tmp_path, [errors, Dashboard(str(tmp_path))])
@@ -328,6 +329,7 @@ def test_the_dashboard_lays_out_the_curves_and_sets_hyperparameters_beside_metri
     values = {name: value for name, value in start.session_start_info.hparams.items()}
     assert values["module.lr"].number_value == 0.004
     assert values["model.hidden"].string_value == "[8, 8]"
+    assert values["data.history_sizes"].string_value == "[0, 16]"
     assert not {"run_dir", "model._target_"} & set(values)
     steps = [e.step for e in events.Scalars("rollout_error/interpolation/K8/nrmse_1")]
     assert len(steps) == len(set(steps))
