@@ -126,7 +126,7 @@ def delay(error: Array, step: int) -> Array:
         level = before + REMAINS * np.maximum(onset - before, 0.0)
     low = np.isfinite(smooth) & (smooth <= level * (1 + ROUNDING))
     held = np.concatenate([low, np.ones((*low.shape[:-1], HOLD - 1), dtype=bool)], axis=-1)
-    held = np.lib.stride_tricks.sliding_window_view(held, HOLD, axis=-1).all(-1)  # [...,D]
+    held = np.asarray(np.lib.stride_tricks.sliding_window_view(held, HOLD, axis=-1).all(-1))  # [...,D]
     return np.where(held.any(-1), held.argmax(-1).astype(np.float64), np.inf)
 
 

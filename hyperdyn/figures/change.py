@@ -57,7 +57,7 @@ def _shades(own: Sequence[Way]) -> list[str]:
         kind = [w for w in own if w.adaptation.startswith("K") == (base == WINDOW)]
         colour = np.array(matplotlib.colors.to_rgb(base))
         share = np.linspace(0.4, 1.0, len(kind)) if len(kind) > 1 else [1.0]
-        shades += [matplotlib.colors.to_hex(1 - s * (1 - colour)) for s in share]
+        shades += [matplotlib.colors.to_hex(tuple((1 - s * (1 - colour)).tolist())) for s in share]
     return shades
 
 
