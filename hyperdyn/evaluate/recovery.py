@@ -55,14 +55,14 @@ class Way:
 
 
 def ways(scores: Sequence[ChangeScore]) -> list[Way]:
-    """All that occur, in order of first appearance; once only where a method does not read its history."""
+    """All that occur, in order of first appearance; once only where several make no difference."""
     grouped: dict[str, dict[str, list[ChangeScore]]] = {}
     for score in scores:
         grouped.setdefault(score.method, {}).setdefault(score.adaptation, []).append(score)
     found = []
     for method, by_adaptation in grouped.items():
         curves = {tuple(s.per_system for s in runs) for runs in by_adaptation.values()}
-        if len(curves) == 1:
+        if len(curves) == 1 < len(by_adaptation):
             by_adaptation = {"": next(iter(by_adaptation.values()))}
         found += [Way(method, adaptation, tuple(runs)) for adaptation, runs in by_adaptation.items()]
     return found

@@ -148,8 +148,8 @@ def change_tables(results: Results) -> list[Table]:
         rows = []
         for way in all_ways:
             r = recovery(way.scores)
-            cells = [_text(i, ".3f") for i in (r.before, r.onset, r.after)] + [_text(r.delay, ".0f")]
-            rows.append((f"{way.method} {way.adaptation}".strip(), *cells, _text(r.detected, ".0f")))
+            cells = [_text(i, ".3f") for i in (r.before, r.onset, r.after)] + [_text(r.delay, ".0f", "never")]
+            rows.append((f"{way.method} {way.adaptation}".strip(), *cells, _text(r.detected, ".0f", "never")))
         note = (
             f"at step {step} {change}; {SPLIT_LABELS.get(split, split)}; [95 % interval]; NRMSE in the {PHASE} steps"
             f" before, the {ONSET} after and the last {PHASE}; steps until 90 % of the jump is gone"
@@ -203,10 +203,10 @@ def _interval(found: Summary | None, spec: str) -> str:
     return _text(None if found is None else found.interval, spec)
 
 
-def _text(i: Interval | None, spec: str) -> str:
+def _text(i: Interval | None, spec: str, infinite: str = "inf") -> str:
     if i is None:
         return MISSING
-    value, low, high = ("never" if x == np.inf else f"{x:{spec}}" for x in (i.value, i.low, i.high))
+    value, low, high = (infinite if x == np.inf else f"{x:{spec}}" for x in (i.value, i.low, i.high))
     return f"{value} [{low}, {high}]"
 
 

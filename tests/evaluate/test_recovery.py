@@ -113,6 +113,11 @@ def test_a_method_that_ignores_its_history_is_listed_once() -> None:
     assert [(w.method, w.adaptation) for w in found] == [("hyper", "K = 4"), ("hyper", "gamma = 0.95"), ("fixed", "")]
 
 
+def test_a_method_that_was_adapted_in_one_way_only_is_not_said_to_ignore_its_history() -> None:
+    (way,) = ways([score(curve([]), adaptation="K = 16", seed=seed) for seed in (0, 1)])
+    assert way.adaptation == "K = 16"
+
+
 def test_records_survive_the_file_and_older_files_have_none(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     given = results().merged(Results("cheetah_mix", change=(score(curve([]), "e", detection=(3.0, float("inf"))),)))

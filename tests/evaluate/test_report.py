@@ -1,10 +1,11 @@
 """A report is one file that holds everything it shows."""
 
 import re
-from html.parser import HTMLParser
 from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from rich.console import Console
@@ -130,6 +131,8 @@ def test_tables_hold_values_with_intervals_and_mark_the_best() -> None:
     assert horizon.rows[1][1:3] == ("0.100 [0.100, 0.100]", "0.400 [0.400, 0.400]")
     assert horizon.best == ((), (1, 2, 3, 4))
     assert [row[-1] for row in adaptation_table(results()).rows] == ["0.50", "0.50"]
+    diverged = replace(results().prediction[1], per_system=((np.inf, np.inf),) * 4)
+    assert horizon_table(replace(results(), prediction=(diverged,))).rows[0][1] == "inf [inf, inf]"
     assert cost_table(results()).rows[0][:5] == ("hyper", "24-128-18", "12,345", "1.5 min", "12 ms")
     assert units_table(results(), ["x [m]"]).rows == (("x [m]", *("1", "3") * 2), ("entry 1", *("2", "4") * 2))
 
