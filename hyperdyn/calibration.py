@@ -20,7 +20,10 @@ HALF_WIDTH = NormalDist().inv_cdf((1 + LEVEL) / 2)
 
 
 class Calibration:
-    """What `GaussianCalibration` found, scalars. In units of what was given, nll and width; the others have none."""
+    """What `GaussianCalibration` found, scalars. In units of what was given, nll and width; the others have none.
+
+    Not a frozen dataclass: torchmetrics refuses to hand one out.
+    """
 
     def __init__(self, nll: Tensor, coverage: Tensor, width: Tensor, rank_correlation: Tensor) -> None:
         self.nll = nll
