@@ -14,7 +14,7 @@ help:  ## this list
 
 install: $(STAMP)  ## make .venv; every other target does it by itself
 
-demo: $(STAMP)  ## the main job in about 12 minutes: collect, train, evaluate, plan, report; start again to continue
+demo: $(STAMP)  ## the main job in about 9 minutes: collect, train, evaluate, plan, report; start again to continue
 	$(BIN)/hyperdyn demo
 
 # One thread per worker: two pools of threads on the same cores wait for each other.
