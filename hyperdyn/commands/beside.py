@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import TypeVar
 
-from hyperdyn.errors import HyperdynError
+from hyperdyn.errors import PREEMPTED, HyperdynError
 from hyperdyn.workers import THREADS
 
 Name = TypeVar("Name")
@@ -24,7 +25,7 @@ LOOK = 0.05
 def beside(arguments: Sequence[str], log: Path, threads: int) -> Iterator[Callable[[], None]]:
     """Run `hyperdyn ARGUMENTS` on so many threads; what it says is appended to the log.
 
-    It is interrupted when the block is left before it has ended, by Ctrl-C or an error.
+    It is interrupted when the block is left before it has ended, by Ctrl-C, SIGTERM or an error.
 
     Yields:
         What waits for its end.
@@ -32,18 +33,19 @@ def beside(arguments: Sequence[str], log: Path, threads: int) -> Iterator[Callab
     Raises:
         HyperdynError: by the waiting, if the command failed.
     """
-    process = _start(arguments, log, threads)
+    with _left_by_sigterm():
+        process = _start(arguments, log, threads)
 
-    def wait() -> None:
-        if process.poll() is None:
-            print(f"waiting for what is in {log}", flush=True)
-        if process.wait():
-            raise _failed(arguments, log, process.returncode)
+        def wait() -> None:
+            if process.poll() is None:
+                print(f"waiting for what is in {log}", flush=True)
+            if process.wait():
+                raise _failed(arguments, log, process.returncode)
 
-    try:
-        yield wait
-    finally:
-        _end([process])
+        try:
+            yield wait
+        finally:
+            _end([process])
 
 
 def all_beside(
@@ -51,11 +53,18 @@ def all_beside(
 ) -> Iterator[tuple[Name, HyperdynError | None]]:
     """Run, of each name, one command line after the other; `workers` names at the same time.
 
-    However this generator ends, closed or by Ctrl-C, the processes have ended too.
+    However this generator ends, closed, by Ctrl-C or SIGTERM, the processes have ended too.
 
     Yields:
         Each name when its last command has ended, or with the error of one that failed; the others go on.
     """
+    with _left_by_sigterm():
+        yield from _all_beside(lines, logs, workers, threads)
+
+
+def _all_beside(
+    lines: Mapping[Name, Sequence[Sequence[str]]], logs: Mapping[Name, Path], workers: int, threads: int
+) -> Iterator[tuple[Name, HyperdynError | None]]:
     waiting = list(lines)
     running: dict[Name, tuple[subprocess.Popen[bytes], int]] = {}
     try:
@@ -76,6 +85,19 @@ def all_beside(
                     yield name, None
     finally:
         _end([process for process, _ in running.values()])
+
+
+@contextmanager
+def _left_by_sigterm() -> Iterator[None]:
+    """SIGTERM leaves the block through every `finally`; by default it would end this process and no other."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(PREEMPTED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _start(arguments: Sequence[str], log: Path, threads: int) -> subprocess.Popen[bytes]:

@@ -1,7 +1,10 @@
 """The demo, tiny: interrupted anywhere and started again, it ends where it would have ended."""
 
 import json
+import os
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ import torch
 from hyperdyn.checkpoint import read_checkpoint
 from hyperdyn.cli import main
 from hyperdyn.commands.beside import beside
-from hyperdyn.errors import HyperdynError
+from hyperdyn.errors import PREEMPTED, HyperdynError
 from hyperdyn.module import DynamicsModule
 
 TRAIN = [
@@ -113,3 +116,26 @@ def test_a_command_beside_this_one_ends_with_it(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(ZeroDivisionError), beside(["doctor"], tmp_path / "log", 1):
         raise ZeroDivisionError
     assert started[0].poll() is not None
+
+
+@pytest.mark.parametrize(
+    "during", ["list(all_beside({1: [['x']]}, {1: None}, 1, 1))", "with beside.beside(['x'], None, 1): time.sleep(30)"]
+)
+def test_commands_beside_one_that_sigterm_ends_end_with_it(during: str) -> None:
+    """Left alone they would go on writing into folders in which the next call starts the same commands again."""
+    code = f"""
+import subprocess, sys, time
+from hyperdyn.commands import beside
+from hyperdyn.commands.beside import all_beside
+
+one = "import os, time; print(os.getpid(), flush=True); time.sleep(30)"
+beside._start = lambda *_: subprocess.Popen([sys.executable, "-c", one])
+{during}
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    started = int(process.stdout.readline())
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == PREEMPTED
+    with pytest.raises(ProcessLookupError):
+        os.kill(started, 0)
