@@ -14,7 +14,8 @@ from omegaconf import DictConfig
 
 from hyperdyn import build
 from hyperdyn.commands.models import TrainedModel, trained_model
-from hyperdyn.deploy.plain import ExportError, PlainExpert
+from hyperdyn.deploy.errors import ExportError
+from hyperdyn.deploy.plain import PlainExpert
 from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate import log as evaluation
 from hyperdyn.evaluate.log import HeldOut, LogScore

@@ -12,12 +12,11 @@ import safetensors.numpy
 import torch
 from numpy.typing import NDArray
 
-from hyperdyn.errors import HyperdynError
+from hyperdyn.deploy.errors import ExportError
 from hyperdyn.models.base import ChangeExpert
 from hyperdyn.models.folded import network_layers
 from hyperdyn.models.gaussian import GaussianExpert
-from hyperdyn.nn.mlp import activation_name, mlp
-from hyperdyn.nn.normalise import Normaliser
+from hyperdyn.nn.mlp import activation_name
 from hyperdyn.types import Expert, StateSpec
 
 FORMAT = 1
@@ -30,10 +29,6 @@ NUMPY = {
     "leaky_relu": lambda h: np.where(h > 0, h, 0.01 * h),
     "tanh": np.tanh,
 }
-
-
-class ExportError(HyperdynError):
-    """A method, or a part of it, that cannot leave as a file; or a file that does not do what the model does."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +59,7 @@ class PlainExpert:
                 "this method's expert is more than one plain network",
                 got=type(expert).__name__,
                 expected="one whose step is s + f(s, a), as of hyper, fixed, concat, film, function_encoder, grbal",
-                fix="export the whole model: parts=[model]",
+                fix="export the whole model: hyperdyn export RUN parts=[model]",
             )
         assert isinstance(expert, (ChangeExpert, GaussianExpert))
         layers = tuple((_array(_own(w, system)), _array(_own(b, system)[0])) for w, b in found[0])
@@ -122,24 +117,6 @@ class PlainExpert:
         count = len(about["sizes"]) - 1
         layers = tuple((arrays.pop(f"weight{i}"), arrays.pop(f"bias{i}")) for i in range(count))
         return cls(StateSpec(**state), about["activation"], tuple(about["plain"]), layers, arrays)
-
-
-class PlainExpertModule(torch.nn.Module):
-    """The same in torch: obs [N,S] and action [N,A] to the next observations [N,S]."""
-
-    def __init__(self, expert: PlainExpert) -> None:
-        super().__init__()
-        self.norm = Normaliser(expert.spec)
-        for name, value in expert.normaliser.items():
-            getattr(self.norm, name).copy_(torch.from_numpy(value))
-        self.net = mlp([len(expert.layers[0][0]), *(len(bias) for _, bias in expert.layers)], expert.activation)
-        with torch.no_grad():
-            for linear, (weight, bias) in zip(self.net[::2], expert.layers, strict=True):
-                linear.weight.copy_(torch.from_numpy(weight).T)
-                linear.bias.copy_(torch.from_numpy(bias))
-
-    def forward(self, obs: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
-        return self.norm.advance(obs, self.net(self.norm.inputs(obs, action)))
 
 
 def _own(values: torch.Tensor, system: int) -> torch.Tensor:

@@ -78,7 +78,7 @@ class GrBAL(AbstractDynamics):
     def adapt(self, context: Context) -> Expert:
         """As every model; gradients are taken inside even where they are switched off outside."""
         x, y, mask = clean(*self.norm.pairs(context.history), context.mask)
-        theta = self.theta0.expand(len(mask), -1)  # [B,P]
+        theta = self.theta0.expand(mask.shape[0], -1)  # [B,P]
         for rate in self.rates():
             theta = theta - rate * self._gradient(theta, x, y, mask)
         return ChangeExpert(self.norm, GeneratedMLP(self.expert_spec, theta), theta=theta)

@@ -53,7 +53,7 @@ class Recurrent(AbstractDynamics):
         rows = sort_rows(torch.cat([x, y], dim=-1), mask, valid_first=True)
         states, _ = self.gru(rows)  # [B,K,hidden]
         states = torch.cat([torch.zeros_like(states[:, :1]), states], dim=1)  # h_0 first
-        return states[torch.arange(len(mask), device=mask.device), mask.sum(1)]
+        return states[torch.arange(mask.shape[0], device=mask.device), mask.sum(1)]
 
     def feed(self, row: Tensor, memory: Tensor) -> Tensor:
         """The hidden state [...,hidden] after one more row [x, y], [...,X+S]."""

@@ -45,9 +45,9 @@ def shared_layer(linear: nn.Linear) -> Layer:
 
 def _prepared(weight: Tensor, bias: Tensor) -> Layer:
     """Views as the products below want them: what is shared loses its leading dimension."""
-    if len(weight) > 1:
+    if weight.shape[0] > 1:
         return weight, bias
-    return weight[0].mT, bias[0, 0] if len(bias) == 1 else bias
+    return weight[0].mT, bias[0, 0] if bias.shape[0] == 1 else bias
 
 
 def _affine(h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -1,0 +1,104 @@
+"""`hyperdyn export`: files that run without hyperdyn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from hyperdyn.commands.adapt import read_episodes
+from hyperdyn.commands.models import TrainedModel, trained_model
+from hyperdyn.deploy.errors import ExportError
+from hyperdyn.deploy.exporting import Exported, export_expert, export_model, export_plain
+from hyperdyn.errors import ConfigError, nearest
+from hyperdyn.evaluate.log import expert_of, hold_out
+from hyperdyn.types import Context, Expert
+
+PARTS = {"expert": ("plain", "pt2", "onnx"), "model": ("pt2", "onnx")}
+FORMATS = ("plain", "pt2", "onnx")
+
+
+def run(cfg: DictConfig) -> None:
+    """Write what was asked for, or all that can be; each file only if it does what the model does.
+
+    Raises:
+        ExportError, ConfigError: what was asked for cannot be written.
+        ParityError: a file differs from the model.
+    """
+    for name, valid in (("parts", PARTS), ("formats", FORMATS)):
+        for given in cfg[name] or ():
+            if given not in valid:
+                raise ConfigError(f"no such thing in {name}", got=given, fix=nearest(given, valid))
+    trained = trained_model(cfg.run, cfg.checkpoint, cfg.trust)
+    folder = Path(cfg.out)
+    found: list[Exported] = []
+    for name, asked, export in _jobs(cfg, trained, folder):
+        try:
+            found.append(export())
+        except (ExportError, ConfigError) as error:
+            if asked:
+                raise
+            print(f"left out: {name}: {_line(error)}")
+        else:
+            last = found[-1]
+            fixed = "".join(f", {letter} = {n}" for letter, n in last.fixed.items())
+            print(f"{last.path}: within {last.difference:.1e} of the model{fixed}")
+    content = {
+        e.path.name: {"difference": e.difference, "fixed": dict(e.fixed), "bytes": e.path.stat().st_size} for e in found
+    }
+    if not found:
+        raise ExportError("nothing could be exported", got="see above")
+    about = {"run": str(trained.path), "method": trained.method, "family": trained.family, "files": content}
+    (folder / "export.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+
+
+def _jobs(cfg: DictConfig, trained: TrainedModel, folder: Path) -> Iterator[tuple[str, bool, Callable[[], Exported]]]:
+    """Each file to write: what it is, whether it was asked for by name, and how."""
+    expert = None
+    for part, formats in PARTS.items():
+        for kind in formats:
+            if (cfg.parts and part not in cfg.parts) or (cfg.formats and kind not in cfg.formats):
+                continue
+            asked = bool(cfg.parts) and bool(cfg.formats)
+            if part == "model":
+                yield (
+                    f"model as {kind}",
+                    asked,
+                    lambda k=kind: export_model(  # type: ignore[misc]
+                        trained.model, k, folder, cfg.tolerance, cfg.history
+                    ),
+                )
+                continue
+            expert = expert or _expert(cfg, trained)
+            about = {"method": trained.method, "family": trained.family, "entries": list(trained.entries)}
+            if kind == "plain":
+                yield (
+                    f"expert as {kind}",
+                    asked,
+                    lambda e=expert, a=about: export_plain(  # type: ignore[misc]
+                        e, folder, cfg.tolerance, **a, dt=trained.dt
+                    ),
+                )
+            else:
+                yield (
+                    f"expert as {kind}",
+                    asked,
+                    lambda e=expert, k=kind: export_expert(  # type: ignore[misc]
+                        e, k, folder, cfg.tolerance
+                    ),
+                )
+
+
+def _expert(cfg: DictConfig, trained: TrainedModel) -> Expert:
+    """Of the log's first transitions, or the prior's."""
+    if cfg.log is None:
+        return expert_of(trained.model, Context.empty(1, trained.model.spec))
+    episodes = read_episodes(trained, cfg.log, cfg.columns)
+    known = hold_out(episodes, cfg.history, 1, 1)
+    return expert_of(trained.model, known.context(cfg.history))
+
+
+def _line(error: Exception) -> str:
+    return " ".join(line.strip() for line in str(error).splitlines())
