@@ -123,7 +123,8 @@ class _Worker:
 
 
 def _serve(pipe: Connection, job: Callable[[Any], Any]) -> None:
-    """The life of a worker."""
+    """The life of a worker. A SIGTERM to the whole group is for the one who leads it, and who ends its workers."""
+    os.setpgrp()
     torch.set_num_threads(1)
     try:
         while True:

@@ -21,6 +21,9 @@ LEVELS = {
         "module",
         "build",
         "checkpoint",
+        "pretrained",
+        "trust",
+        "hub",
         "preemption",
         "train",
         "collect",
@@ -31,7 +34,7 @@ LEVELS = {
         "render",
         "deploy",
     },
-    4: {"bench", "callbacks", "datamodules", "on_policy", "demo"},
+    4: {"bench", "callbacks", "datamodules", "on_policy"},
     5: {"commands", "doctor", "helptext", "cli", "__main__"},
 }
 LEVEL_OF = {unit: level for level, units in LEVELS.items() for unit in units}
