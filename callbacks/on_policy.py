@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from hyperdyn.envs.spec import Family
@@ -139,11 +140,11 @@ class OnPolicyCollection(Callback):
                 returns += [r.reward for r in tile]
                 meter.advance(len(tile))
         store.close()
-        trainer.strategy.barrier("on-policy")
-        if returns:
-            mean = sum(returns) / len(returns)
+        total = torch.tensor([sum(returns), len(returns)], dtype=torch.float32, device=pl_module.device)
+        total, count = trainer.strategy.reduce(total, reduce_op="sum").tolist()  # waits for every rank
+        if count:
             for logger in trainer.loggers:
-                logger.log_metrics({"on_policy/return": mean}, trainer.global_step - 1)
+                logger.log_metrics({"on_policy/return": total / count}, trainer.global_step - 1)
 
 
 def _append(store: ShardStore, r: OnPolicySystem, executed: int, considered: int) -> None:
