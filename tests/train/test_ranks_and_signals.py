@@ -16,6 +16,8 @@ from hyperdyn.cli import main
 from hyperdyn.errors import PREEMPTED
 
 TRAIN = [
+    "experiment=demo",
+    "collect=[]",
     "env=pendulum",
     "data_dir=data",
     "ckpt=last",
@@ -32,6 +34,18 @@ TRAIN = [
     "callbacks.rollout_error.rows=4",
     "callbacks.rollout_error.horizon=2",
     "callbacks.rollout_error.history_sizes=[0,4]",
+    "+callbacks.on_policy.workers=0",
+    "callbacks.on_policy.systems=3",
+    "callbacks.on_policy.steps=4",
+    "callbacks.on_policy.tile=1",
+    "callbacks.on_policy.rounds=2",
+    "callbacks.on_policy.first_step=4",
+    "callbacks.on_policy.every_n_steps=4",
+    "+callbacks.on_policy.planner.candidates=8",
+    "+callbacks.on_policy.planner.elites=4",
+    "+callbacks.on_policy.planner.keep=2",
+    "trainer.limit_train_batches=4",
+    "module.rollout_from=2",
 ]
 
 
@@ -77,13 +91,19 @@ def assert_same(run: Path, other: Path) -> None:
     for name, value in one["state_dict"].items():
         # Adam makes a step of the rounding of a gradient that is nearly zero: hence not 1e-6, as of the losses.
         torch.testing.assert_close(value, two["state_dict"][name], atol=1e-5, rtol=1e-5, msg=name)
-    for name in ("train/loss", "rollout_error/interpolation/K4/nrmse_2", "rollout_error/extrapolation/K0/nrmse_1"):
+    assert len(column(run, "on_policy/return")) == 2
+    for name in (
+        "train/loss",
+        "on_policy/return",
+        "rollout_error/interpolation/K4/nrmse_2",
+        "rollout_error/extrapolation/K0/nrmse_1",
+    ):
         torch.testing.assert_close(column(run, name), column(other, name), atol=1e-6, rtol=1e-6)
 
 
 @pytest.mark.parametrize("world", [2, 4])
 def test_ranks_together_train_as_one_alone(world: int, folder: Path, alone: Path) -> None:
-    """Losses, weights and metrics: a step sees the same systems, however many processes share it."""
+    """Losses, weights, metrics and rounds of planning: the same systems, however many processes share them."""
     process = started(folder, f"ranks{world}", f"trainer.devices={world}")
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said
