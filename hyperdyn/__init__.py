@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hyperdyn.planning.icem import ICEM as ICEM
     from hyperdyn.planning.mppi import MPPI as MPPI
     from hyperdyn.planning.random_shooting import RandomShooting as RandomShooting
+    from hyperdyn.pretrained import save_pretrained as save_pretrained
     from hyperdyn.types import Context as Context
     from hyperdyn.types import Transitions as Transitions
 
@@ -30,6 +31,7 @@ __all__ = [
     "family",
     "load",
     "run_episodes",
+    "save_pretrained",
 ]
 
 _HOME = {
@@ -43,6 +45,7 @@ _HOME = {
     "family": ("hyperdyn.envs", "load"),
     "load": ("hyperdyn.checkpoint", "load"),
     "run_episodes": ("hyperdyn.planning.control", "run_episodes"),
+    "save_pretrained": ("hyperdyn.pretrained", "save_pretrained"),
 }
 """Public name to its module and its name there; none is imported, nor torch with it, before it is asked for."""
 

@@ -68,7 +68,9 @@ def model(recipe: Mapping[str, Any]) -> AbstractDynamics:
     """The untrained method that a recipe describes."""
     state = recipe["state"]
     spec = StateSpec(state["obs_dim"], state["action_dim"], tuple(state["drop"]), tuple(state["angles"]))
-    return construct(recipe["model"], spec=spec)
+    made: AbstractDynamics = construct(recipe["model"], spec=spec)
+    made.recipe = {name: recipe[name] for name in ("family", "state", "model") if name in recipe}
+    return made
 
 
 def plugins(cfg: Mapping[str, Any] | None, **offered: Any) -> list[Any]:

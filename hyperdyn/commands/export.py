@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import torch
 from omegaconf import DictConfig
 
 from hyperdyn.commands.adapt import read_episodes
@@ -14,10 +17,11 @@ from hyperdyn.deploy.errors import ExportError
 from hyperdyn.deploy.exporting import Exported, export_expert, export_model, export_plain
 from hyperdyn.errors import ConfigError, nearest
 from hyperdyn.evaluate.log import expert_of, hold_out
+from hyperdyn.pretrained import WEIGHTS, load_pretrained, save_pretrained
 from hyperdyn.types import Context, Expert
 
-PARTS = {"expert": ("plain", "pt2", "onnx"), "model": ("pt2", "onnx")}
-FORMATS = ("plain", "pt2", "onnx")
+PARTS = {"expert": ("plain", "pt2", "onnx"), "model": ("pretrained", "pt2", "onnx")}
+FORMATS = ("plain", "pt2", "onnx", "pretrained")
 
 
 def run(cfg: DictConfig) -> None:
@@ -56,39 +60,29 @@ def run(cfg: DictConfig) -> None:
 
 def _jobs(cfg: DictConfig, trained: TrainedModel, folder: Path) -> Iterator[tuple[str, bool, Callable[[], Exported]]]:
     """Each file to write: what it is, whether it was asked for by name, and how."""
-    expert = None
-    for part, formats in PARTS.items():
-        for kind in formats:
-            if (cfg.parts and part not in cfg.parts) or (cfg.formats and kind not in cfg.formats):
-                continue
-            asked = bool(cfg.parts) and bool(cfg.formats)
-            if part == "model":
-                yield (
-                    f"model as {kind}",
-                    asked,
-                    lambda k=kind: export_model(  # type: ignore[misc]
-                        trained.model, k, folder, cfg.tolerance, cfg.history
-                    ),
-                )
-                continue
-            expert = expert or _expert(cfg, trained)
-            about = {"method": trained.method, "family": trained.family, "entries": list(trained.entries)}
-            if kind == "plain":
-                yield (
-                    f"expert as {kind}",
-                    asked,
-                    lambda e=expert, a=about: export_plain(  # type: ignore[misc]
-                        e, folder, cfg.tolerance, **a, dt=trained.dt
-                    ),
-                )
-            else:
-                yield (
-                    f"expert as {kind}",
-                    asked,
-                    lambda e=expert, k=kind: export_expert(  # type: ignore[misc]
-                        e, k, folder, cfg.tolerance
-                    ),
-                )
+    about = {"method": trained.method, "family": trained.family, "entries": list(trained.names), "dt": trained.dt}
+    asked = bool(cfg.parts) and bool(cfg.formats)
+    parts, formats = cfg.parts or PARTS, cfg.formats or FORMATS
+    kinds = [(part, kind) for part in PARTS if part in parts for kind in PARTS[part] if kind in formats]
+    expert = _expert(cfg, trained) if any(part == "expert" for part, _ in kinds) else None
+    for part, kind in kinds:
+        name = f"{part} as {kind}"
+        if part == "expert" and kind == "plain":
+            yield name, asked, partial(export_plain, expert, folder, cfg.tolerance, **about)
+        elif part == "expert":
+            yield name, asked, partial(export_expert, expert, kind, folder, cfg.tolerance)
+        elif kind == "pretrained":
+            yield name, asked, partial(_pretrained, trained, folder / "pretrained", about)
+        else:
+            yield name, asked, partial(export_model, trained.model, kind, folder, cfg.tolerance, cfg.history)
+
+
+def _pretrained(trained: TrainedModel, folder: Path, about: Mapping[str, Any]) -> Exported:
+    """The model for `hyperdyn.load`, loaded again: its tensors are the same, bit for bit."""
+    save_pretrained(trained.model, folder, **about)
+    again, own = load_pretrained(folder, trust=trained.trust).state_dict(), trained.model.state_dict()
+    assert all(torch.equal(again[name], value.cpu()) for name, value in own.items())
+    return Exported(folder / WEIGHTS, 0.0, {})
 
 
 def _expert(cfg: DictConfig, trained: TrainedModel) -> Expert:

@@ -10,6 +10,7 @@ from hyperdyn import build
 from hyperdyn.commands.runs import trained
 from hyperdyn.errors import ConfigError
 from hyperdyn.models.base import AbstractDynamics
+from hyperdyn.pretrained import is_pretrained, load_pretrained, read_about
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class TrainedModel:
     """A model in evaluation mode, and what is known of its family without building it.
 
     path: its folder. names: what the family calls the entries of an observation, none or all. dt: seconds from one
-    action to the next.
+    action to the next. trust: packages that it needed to be loaded.
     """
 
     path: Path
@@ -26,6 +27,7 @@ class TrainedModel:
     family: str
     names: tuple[str, ...] = ()
     dt: float | None = None
+    trust: tuple[str, ...] = ()
 
     @property
     def entries(self) -> tuple[str, ...]:
@@ -34,17 +36,23 @@ class TrainedModel:
 
 
 def trained_model(run: str, checkpoint: str, trust: Sequence[str]) -> TrainedModel:
-    """The model of a run folder.
+    """The model of a run folder, or of a folder that `save_pretrained` wrote.
 
     Raises:
         CheckpointError, HyperdynError: no such folder, or no such checkpoint in it.
         ConfigError: a pattern that matches several.
     """
+    if is_pretrained(run):
+        model, about = load_pretrained(run, trust=trust), read_about(run)
+        family = str((model.recipe or {})["family"])
+        names = tuple(about.get("entries") or ())
+        return TrainedModel(
+            Path(run), model, about.get("method") or family, family, names, about.get("dt"), tuple(trust)
+        )
     found = list(trained(run, checkpoint, trust))
     if len(found) > 1:
         raise ConfigError("one run at a time", got=", ".join(str(r.path) for r in found), fix="name one folder")
     (one,) = found
     env = build.plain(one.cfg.env)
-    return TrainedModel(
-        one.path, one.model, str(one.cfg.method), env["name"], tuple(env.get("entries") or ()), float(env["dt"])
-    )
+    names, dt = tuple(env.get("entries") or ()), float(env["dt"])
+    return TrainedModel(one.path, one.model, str(one.cfg.method), env["name"], names, dt, tuple(trust))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -20,10 +20,12 @@ class AbstractDynamics(nn.Module, ABC):
 
     privileged: the method is told the true factors in its context. Only a ceiling may be.
     told_in_training: the method is told them while it trains, and never afterwards.
+    recipe: plain containers that `hyperdyn.build.model` built it from; None if it was built by hand.
     """
 
     privileged: ClassVar[bool] = False
     told_in_training: ClassVar[bool] = False
+    recipe: Mapping[str, Any] | None = None
 
     def __init__(self, spec: StateSpec) -> None:
         super().__init__()

@@ -93,7 +93,7 @@ def test_an_exported_expert_takes_any_number_of_rows(tmp_path: Path) -> None:
             torch.testing.assert_close(found, expert.step(obs[None], action[None]).next_obs[0], rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", [*OPEN, "recurrent", "hyper_flat", "hyper_probabilistic"])
+@pytest.mark.parametrize("name", [*OPEN, "recurrent", "hyper_probabilistic"])
 def test_an_exported_model_is_the_model(name: str, tmp_path: Path) -> None:
     """For every B, K and N where they are open; masked rows, K = 0 and all; and what the context says, it heeds."""
     model = make(name)
