@@ -2,7 +2,6 @@
 
 import copy
 import csv
-import re
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
-from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch import Tensor, nn
 
 from hyperdyn.callbacks.code_embedding import CodeEmbedding
-from hyperdyn.callbacks.dashboard import PAGES, Dashboard
 from hyperdyn.callbacks.planning_return import PlanningReturn
 from hyperdyn.callbacks.rollout_error import RolloutError
 from hyperdyn.callbacks.rollout_figures import RolloutFigures
@@ -305,33 +301,3 @@ def test_a_gif_goes_to_the_run_and_to_tensorboard(tmp_path: Path, point_mass_sto
     trainer.loggers[0].finalize("success")
     (event,) = events(tmp_path).Images("videos/interpolation_0")
     assert event.encoded_image_string == path.read_bytes()
-
-
-def test_the_dashboard_lays_out_the_curves_and_sets_hyperparameters_beside_metrics(
-    point_mass: Family, point_mass_store: ShardStore, tmp_path: Path
-) -> None:
-    (tmp_path / "config.yaml").write_text(
-        "seed: 3\nmodel: {_target_: x, hidden: [8, 8], rank: null}\nmodule: {lr: 0.004}\nrun_dir: x\n"
-        "data: {history_sizes: [0, 16]}\n"
-    )
-    errors = RolloutError(str(point_mass_store.root), **SMALL)
-    fit(hyper(point_mass), point_mass_store, tmp_path, [errors, Dashboard(str(tmp_path))])
-    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
-    layout = Layout.FromString(events.Tensors("custom_scalars__config__")[0].tensor_proto.string_val[0])
-    assert [c.title for c in layout.category] == list(PAGES)
-    charts = {chart.title: list(chart.multiline.tag) for c in layout.category for chart in c.chart}
-    shown = [tag for tag in events.Tags()["scalars"] if any(re.search(p, tag) for ps in charts.values() for p in ps)]
-    assert {"rollout_error/interpolation/K8/nrmse_1", "rollout_error/interpolation/K8/nrmse_4"} <= set(shown)
-    assert "rollout_error/interpolation/K8/nrmse_4" not in [
-        tag for tag in shown if re.search(charts["in range, 1 step ahead"][0], tag)
-    ]
-    start = HParamsPluginData.FromString(events.PluginTagToContent("hparams")["_hparams_/session_start_info"])
-    values = {name: value for name, value in start.session_start_info.hparams.items()}
-    assert values["module.lr"].number_value == 0.004
-    assert values["model.hidden"].string_value == "[8, 8]"
-    assert values["data.history_sizes"].string_value == "[0, 16]"
-    assert not {"run_dir", "model._target_"} & set(values)
-    steps = [e.step for e in events.Scalars("rollout_error/interpolation/K8/nrmse_1")]
-    assert len(steps) == len(set(steps))
-    described = HParamsPluginData.FromString(events.PluginTagToContent("hparams")["_hparams_/experiment"])
-    assert "rollout_error/interpolation/K8/nrmse_1" in {m.name.tag for m in described.experiment.metric_infos}
