@@ -13,6 +13,7 @@ from hyperdyn.errors import ConfigError, nearest
 from hyperdyn.shards.blocks import AbstractBlocks
 from hyperdyn.shards.episodes import Episodes
 from hyperdyn.shards.fork import fork
+from hyperdyn.shards.format import ShardInfo
 from hyperdyn.shards.recent import RecentBlocks
 from hyperdyn.shards.sampler import ElasticSampler, per_rank
 from hyperdyn.shards.store import ShardStore
@@ -31,6 +32,7 @@ class TrajectoryDataModule(LightningDataModule):
     context: "support", transitions of other episodes of the same system; "recent", the ones right before the query.
     history_sizes: K is drawn from these, alike often.
     same_history_size: one K for a whole batch; otherwise each system has its own, and shorter ones are masked.
+    first_systems: train on systems 0 to N - 1 of the split alone, in every round; None trains on all of them.
     systems: B, over all processes. They must divide it.
     rows, horizon: N and T.
     support_style: "scattered", "segment" or "mixed"; see `SupportBlocks`.
@@ -52,6 +54,7 @@ class TrajectoryDataModule(LightningDataModule):
         context: str = "support",
         history_sizes: Sequence[int] = (0, 1, 2, 4, 8, 16, 32, 64),
         same_history_size: bool = True,
+        first_systems: int | None = None,
         systems: int = 32,
         rows: int = 64,
         horizon: int = 1,
@@ -65,6 +68,8 @@ class TrajectoryDataModule(LightningDataModule):
         _one_of("support_style", support_style, STYLES)
         for name, value in {"systems": systems, "rows": rows, "horizon": horizon, "round_weight": round_weight}.items():
             _at_least(name, value, 1)
+        if first_systems is not None:
+            _at_least("first_systems", first_systems, 1)
         for name, values in {"history_sizes": history_sizes, "seed": [seed]}.items():
             for value in values:
                 _at_least(name, value, 0)
@@ -73,6 +78,7 @@ class TrajectoryDataModule(LightningDataModule):
         self.root = str(root)
         self.fork_of = fork_of
         self.context = context
+        self.first_systems = first_systems
         self.rows = rows
         self.horizon = horizon
         self.support_style = support_style
@@ -119,8 +125,8 @@ class TrajectoryDataModule(LightningDataModule):
         return stream
 
     def transitions(self) -> Iterator[Transitions]:
-        """All transitions of the split's first round, shard after shard, [steps,.] each."""
-        for info in self.store.infos(self.split, round=0):
+        """All transitions of the split's first round that are trained on, shard after shard, [steps,.] each."""
+        for info in filter(self._trained_on, self.store.infos(self.split, round=0)):
             data = self.store.load(info)
             inside = np.arange(info.steps) < data.length[:, None]  # [E,L]
             rows = data.obs[:, :-1][inside], data.action[inside], data.obs[:, 1:][inside]
@@ -133,6 +139,9 @@ class TrajectoryDataModule(LightningDataModule):
         if state_dict:
             self.stream.load_state_dict(state_dict)
 
+    def _trained_on(self, data: Episodes | ShardInfo) -> bool:
+        return self.first_systems is None or data.system < self.first_systems
+
     def _blocks(self, systems: Sequence[Episodes], epoch: int) -> AbstractBlocks[Any]:
         shared: dict[str, Any] = {
             "rows": self.rows,
@@ -141,6 +150,7 @@ class TrajectoryDataModule(LightningDataModule):
             "epoch": epoch,
             "round_weight": self.round_weight,
         }
+        systems = list(filter(self._trained_on, systems))
         if self.context == "recent":
             return RecentBlocks(systems, **shared)
         return SupportBlocks(systems, style=self.support_style, **shared)

@@ -52,7 +52,7 @@ def index_of(factors: Tensor, known: Tensor, *, meet: bool) -> Tensor:
         raise ConfigError(
             "more systems than experts",
             got=f"more than {len(known)} systems in training",
-            fix="raise model.systems, or train on fewer: collect them into a folder of their own with systems.train=N",
+            fix=f"raise model.systems, or train on fewer: data.first_systems={len(known)}",
         )
     known[free[: len(new)]] = new
     return (factors[:, None] == known).all(-1).int().argmax(1)

@@ -60,6 +60,22 @@ def test_transitions_are_those_of_the_first_round_inside_their_episodes(add_labe
     assert torch.equal(action * 1024, obs[:, 2:])
 
 
+def test_only_the_first_systems_are_trained_on_and_normalised_by(add_labelled: AddLabelled) -> None:
+    add_labelled(systems=6, episodes=4, steps=20)
+    store = add_labelled(systems=6, episodes=4, steps=20, round=1)
+    dm = from_yaml("trajectories", root=str(store.root), seed=3, first_systems=3, systems=3, rows=8)
+    batches = list(dm.train_dataloader())
+    whole = list(from_yaml("trajectories", root=str(store.root), seed=3, systems=3, rows=8).train_dataloader())
+    assert 2 * len(batches) == len(whole)
+    for batch in batches:
+        seen = torch.cat([batch.query.obs[..., 0].flatten(), batch.context.history.obs[batch.context.mask][:, 0]])
+        assert set(seen.tolist()) <= {0.0, 1.0, 2.0}
+    assert {int(row) for chunk in dm.transitions() for row in chunk.obs[:, 0]} == {0, 1, 2}
+    assert {int(row) for chunk in TrajectoryDataModule(str(store.root)).transitions() for row in chunk.obs[:, 0]} == {
+        *range(6)
+    }
+
+
 def test_setup_again_keeps_the_place(add_labelled: AddLabelled) -> None:
     dm = TrajectoryDataModule(str(add_labelled(systems=4).root), systems=4, rows=5)
     dm.setup("fit")
@@ -79,6 +95,7 @@ def test_setup_again_keeps_the_place(add_labelled: AddLabelled) -> None:
         ({"rows": 2.5}, "data.rows"),
         ({"horizon": 0}, "data.horizon"),
         ({"round_weight": 0}, "data.round_weight"),
+        ({"first_systems": 0}, "data.first_systems"),
         ({"seed": -1}, "data.seed"),
     ],
     ids=lambda option: str(option) if isinstance(option, dict) else "",
