@@ -70,7 +70,7 @@ class Dashboard(Callback):
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         # Not `add_hparams`, which logs every metric a second time: TensorBoard finds the values under these names.
         for summary in hparams(chosen, metrics):
-            writer.file_writer.add_summary(summary)
+            writer._get_file_writer().add_summary(summary)
         writer.flush()
 
 

@@ -43,7 +43,7 @@ COMMANDS = {
     "adapt": Command(
         "a robot's own log to an expert, and how well it predicts", "runs/pendulum-hyper log.csv", "run log"
     ),
-    "export": Command("an expert or a whole model as files that run elsewhere", "runs/pendulum-hyper out=deploy", "run"),
+    "export": Command("an expert or a model as files that run elsewhere", "runs/pendulum-hyper out=deploy", "run"),
     "report": Command("one HTML file of tables and figures", "runs/cheetah_mix-*", "runs", many=True),
     "bench": Command("methods x families x seeds of a suite, resumable, to one table", "suite=small workers=2"),
     "bench-check": Command(

@@ -16,7 +16,7 @@ from hyperdyn.diagnose import GROUPS
 CONF = Path(__file__).parents[2] / "conf"
 CONFIGURED = [name for name in COMMANDS if name != "doctor"]
 OPTIONS = [(g, p.stem) for g in GROUPS for p in sorted((CONF / g).glob("*.yaml"))]
-HOME = {"model": "train", "data": "train", "callbacks": "train", "trainer": "train", "planner": "plan", "suite": "bench"}
+HOME = {"planner": "plan", "suite": "bench", **dict.fromkeys(("model", "data", "callbacks", "trainer"), "train")}
 """The command on which an option is tried; `collect` for groups that are not named."""
 
 
