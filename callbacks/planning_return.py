@@ -12,7 +12,8 @@ from lightning.pytorch import Trainer
 from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, log
 from hyperdyn.envs.spec import Family
 from hyperdyn.evaluate.manifest import EvaluationManifest
-from hyperdyn.evaluate.planning import Task, cached_simulator_return, planning_return, total_returns
+from hyperdyn.evaluate.planning import cached_simulator_return, planning_return, total_returns
+from hyperdyn.evaluate.task import Task
 from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.planning.base import AbstractPlanner
 from hyperdyn.statistics import iqm

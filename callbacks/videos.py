@@ -13,7 +13,8 @@ from hyperdyn.checkpoint import load
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import ConfigError, nearest
 from hyperdyn.evaluate.manifest import EvaluationManifest
-from hyperdyn.evaluate.planning import Task, planning_return
+from hyperdyn.evaluate.planning import planning_return
+from hyperdyn.evaluate.task import Task
 from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.planning.base import AbstractPlanner
 from hyperdyn.render import Clip, save_gif, side_by_side

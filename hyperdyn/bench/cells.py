@@ -20,8 +20,8 @@ from hyperdyn.bench.suite import BenchFamily, BenchMethod, Overrides, Suite
 from hyperdyn.checkpoint import CHECKPOINTS, LAST, read_checkpoint
 from hyperdyn.config import compose
 from hyperdyn.errors import ConfigError
-from hyperdyn.evaluate.planning import describe
 from hyperdyn.evaluate.results import Results
+from hyperdyn.evaluate.task import how
 
 STAGES = ("train", "evaluate", "plan")
 ASKED = ("ckpt", "overrides")
@@ -141,8 +141,9 @@ class Cell:
 
     def _done_plan(self) -> bool:
         cfg = _composed("plan", plan_overrides(self.suite, self.family) or ())
-        how = (cfg.history, cfg.steps, describe(build.construct(cfg.planner)), cfg.systems)
-        there = {r.split for r in self._found().planning if (r.history, r.steps, r.planner, len(r.per_system)) == how}
+        wanted = (cfg.history, cfg.steps, how(build.construct(cfg.planner), cfg.risk), cfg.systems)
+        found = self._found().planning
+        there = {r.split for r in found if (r.history, r.steps, r.planner, len(r.per_system)) == wanted}
         return there >= set(cfg.splits)
 
     def _found(self) -> Results:

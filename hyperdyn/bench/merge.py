@@ -23,8 +23,8 @@ from hyperdyn.config import compose
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import HyperdynError
 from hyperdyn.evaluate.manifest import EvaluationManifest
-from hyperdyn.evaluate.planning import describe
 from hyperdyn.evaluate.results import MethodFacts, PredictionScore, Results
+from hyperdyn.evaluate.task import how
 from hyperdyn.shards.store import ShardStore
 
 PACKAGES = ("hyperdyn", "torch", "lightning", "mujoco", "gymnasium", "numpy")
@@ -123,7 +123,7 @@ def protocol(suite: Suite, chosen: BenchFamily, place: Place) -> dict[str, Any]:
         plan = compose("plan", ["runs=none", *found])
         planning = {
             "splits": list(plan.splits), "systems": plan.systems, "steps": plan.steps, "history": plan.history,
-            "planner": describe(build.construct(plan.planner)),
+            "planner": how(build.construct(plan.planner), plan.risk),
         }  # fmt: skip
     return {
         "splits": list(suite.splits), "systems": suite.systems, "history_sizes": list(cfg.history_sizes),

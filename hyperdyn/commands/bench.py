@@ -23,8 +23,8 @@ from hyperdyn.config import compose
 from hyperdyn.errors import ConfigError, HyperdynError, nearest
 from hyperdyn.evaluate import planning
 from hyperdyn.evaluate.manifest import EvaluationManifest
-from hyperdyn.evaluate.planning import Task
 from hyperdyn.evaluate.results import Results
+from hyperdyn.evaluate.task import Task
 from hyperdyn.workers import cores
 
 AROUND = ("collect", "bounds", "merge")
@@ -155,7 +155,7 @@ def _bounds(suite: Suite, place: Place, family: BenchFamily) -> None:
     scores = []
     for split in cfg.splits:
         factors, starts = EvaluationManifest.of(spec).systems(split, cfg.systems)
-        task = Task(spec, factors, starts, build.construct(cfg.planner), cfg.steps)
+        task = Task(spec, factors, starts, build.construct(cfg.planner), cfg.steps, cfg.risk)
         scores += planning.compare(task, {}, split=split, cache=cfg.cache, workers=cores())
     keep(place.root / family.name / "bounds", Results(family.name, planning=tuple(scores)))
 

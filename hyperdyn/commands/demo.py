@@ -16,8 +16,9 @@ from hyperdyn.commands.beside import beside
 from hyperdyn.config import compose
 from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate.manifest import EvaluationManifest
-from hyperdyn.evaluate.planning import Task, planning_return
+from hyperdyn.evaluate.planning import planning_return
 from hyperdyn.evaluate.results import Results
+from hyperdyn.evaluate.task import Task
 from hyperdyn.render import Clip, save_gif, side_by_side
 from hyperdyn.report.writer import RESULTS
 from hyperdyn.workers import cores, threads

@@ -8,8 +8,8 @@ from hyperdyn import build
 from hyperdyn.commands.runs import Run, together, trained
 from hyperdyn.evaluate import planning
 from hyperdyn.evaluate.manifest import EvaluationManifest
-from hyperdyn.evaluate.planning import Task
 from hyperdyn.evaluate.results import PlanningScore, Results
+from hyperdyn.evaluate.task import Task
 from hyperdyn.planning.base import AbstractPlanner
 from hyperdyn.report.console import print_results
 from hyperdyn.workers import cores

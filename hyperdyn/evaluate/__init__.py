@@ -1,9 +1,10 @@
 """Evaluation on systems never trained on: prediction error, planning return, and the records of both."""
 
 from hyperdyn.evaluate.manifest import EvaluationManifest
-from hyperdyn.evaluate.planning import Task, compare, planning_return, random_return, simulator_return
+from hyperdyn.evaluate.planning import compare, planning_return, random_return, simulator_return
 from hyperdyn.evaluate.prediction import rollout_error
 from hyperdyn.evaluate.results import MethodFacts, PlanningScore, PredictionScore, Results, UncertaintyScore
+from hyperdyn.evaluate.task import Task
 from hyperdyn.evaluate.uncertainty import calibration
 from hyperdyn.evaluate.undisturbed import undisturbed
 from hyperdyn.evaluate.windows import Windows

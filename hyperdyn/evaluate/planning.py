@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -13,81 +11,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from hyperdyn.envs.spec import Family
-from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate.cache import ReturnCache
 from hyperdyn.evaluate.results import CEILING, FLOOR, PlanningScore
+from hyperdyn.evaluate.task import Doubles, Task
 from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.models.folded import folded
 from hyperdyn.models.simulator import SimulatorExpert
-from hyperdyn.planning.base import AbstractPlanner
 from hyperdyn.planning.control import Adapt, Episodes, random_actions, run_episodes
 from hyperdyn.progress import Meter
 from hyperdyn.workers import run_jobs
 
 TILE = 6
 """Systems planned for at once on a CPU: no slower than a large batch, and enough tiles to share and to count."""
-
-Doubles = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Task:
-    """What every method is asked to do alike: the same systems, initial states, candidates' seeds and planner.
-
-    factors: [systems][F]. starts: seed of each system's initial state, and of its planner's candidates.
-    risk: what a standard deviation of reward costs a model's plan; the simulator, which has none, plans without.
-    """
-
-    family: Family
-    factors: Doubles
-    starts: Sequence[int]
-    planner: AbstractPlanner
-    steps: int = 100
-    risk: float = 0.0
-
-    def __post_init__(self) -> None:
-        if len(self.factors) != len(self.starts) or not len(self.starts):
-            raise ConfigError("a task needs one start per system", got=f"{len(self.factors)} and {len(self.starts)}")
-
-    def share(self, rank: int, world: int) -> Task:
-        """Every world-th system, from the rank-th."""
-        rows = slice(rank, None, world)
-        return Task(self.family, self.factors[rows], self.starts[rows], self.planner, self.steps, self.risk)
-
-    @property
-    def how(self) -> str:
-        """The planner, and the risk where there is one: under what returns are comparable."""
-        return describe(self.planner) + (f", risk={self.risk:g}" if self.risk else "")
-
-    @property
-    def key(self) -> str:
-        """Hash over what the return of a method without parameters depends on, the system itself apart."""
-        family = [self.family.name, self.family.env_id, dict(self.family.env_kwargs), self.family.dt]
-        return _hash([family, type(self.planner).__name__, _settings(self.planner), self.steps])
-
-    @property
-    def system_keys(self) -> list[str]:
-        """Of each system, the hash over its factors and its start."""
-        return [_hash([list(map(float, f)), int(s)]) for f, s in zip(self.factors, self.starts, strict=True)]
-
-
-def describe(planner: AbstractPlanner) -> str:
-    """A planner's class and its public settings, as CEM(candidates=150, ...)."""
-    shown = ", ".join(f"{k}={v}" for k, v in _settings(planner).items() if not k.startswith("_"))
-    return f"{type(planner).__name__}({shown})"
-
-
-def _hash(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _settings(planner: AbstractPlanner) -> dict[str, Any]:
-    """Everything that a planner holds."""
-    return {k: v.tolist() if isinstance(v, Tensor) else v for k, v in sorted(vars(planner).items())}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import pytest
 
 from hyperdyn.envs.spec import Family
 from hyperdyn.evaluate import planning
-from hyperdyn.evaluate.planning import Task, compare, planning_return, random_return, simulator_return, total_returns
+from hyperdyn.evaluate.planning import compare, planning_return, random_return, simulator_return, total_returns
+from hyperdyn.evaluate.task import Task
 from hyperdyn.planning.cem import CEM
 
 

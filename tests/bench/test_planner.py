@@ -1,0 +1,62 @@
+"""Under what returns are comparable is said alike wherever it is said: the planner, and the risk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hyperdyn import build
+from hyperdyn.bench.cells import Cell, Place
+from hyperdyn.bench.merge import protocol
+from hyperdyn.bench.suite import Suite
+from hyperdyn.commands import bench
+from hyperdyn.config import compose
+from hyperdyn.evaluate import planning
+from hyperdyn.evaluate.results import PlanningScore, Results
+from hyperdyn.evaluate.task import Task
+
+SUITE = Suite.read(
+    {
+        "name": "s", "methods": {"fixed": {}}, "families": {"pendulum": {}}, "seeds": [0], "reference": "fixed",
+        "executed": [8], "collect": [], "plan": ["risk=0.5", "systems=2", "steps=3", "splits=[interpolation]"],
+    }
+)  # fmt: skip
+FAMILY = SUITE.families["pendulum"]
+
+
+@pytest.fixture
+def how() -> str:
+    """What the records of `hyperdyn plan` hold."""
+    cfg = compose("plan", ["runs=none", *(SUITE.plan or ())])
+    family = build.family(compose("collect", ["env=pendulum"]).env)
+    return Task(family, np.ones((1, 3)), [0], build.construct(cfg.planner), cfg.steps, cfg.risk).how
+
+
+def test_returns_with_a_risk_are_those_that_a_suite_asks_for(tmp_path: Path, how: str) -> None:
+    place = Place(tmp_path, tmp_path)
+    assert how.endswith(", risk=0.5")
+    assert protocol(SUITE, FAMILY, place)["planning"]["planner"] == how
+    cell = Cell(SUITE, place, FAMILY, SUITE.methods["fixed"], 0)
+    cell.folder.mkdir(parents=True)
+    history = compose("plan", ["runs=none"]).history
+    for planner, done in ((how, True), (how.removesuffix(", risk=0.5"), False)):
+        score = PlanningScore("fixed", "interpolation", history, 0, 3, planner, (1.0, 2.0))
+        Results("pendulum", planning=(score,)).save(cell.results)
+        assert cell.done("plan") is done
+
+
+def test_the_floor_and_the_ceiling_are_kept_under_the_same(
+    tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Task] = []
+
+    def compare(task: Task, *_: Any, **__: Any) -> list[PlanningScore]:
+        asked.append(task)
+        return []
+
+    monkeypatch.setattr(planning, "compare", compare)
+    bench._bounds(SUITE, Place(tmp_path, tmp_path), FAMILY)
+    assert [task.how for task in asked] == [how]
