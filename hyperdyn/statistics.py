@@ -13,6 +13,8 @@ from hyperdyn.errors import ShapeError
 Array = NDArray[np.float64]
 Statistic = Callable[[Array], Array]
 """Values [...,M] to one number each, [...]."""
+PairStatistic = Callable[[Array, Array], Array]
+"""Values [...,M] and [...,M], pair by pair, to one number each, [...]."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,35 @@ def paired_difference(
     return bootstrap_interval(a - b, rng=rng, statistic=statistic, level=level, draws=draws)
 
 
+def paired_statistic(
+    first: ArrayLike,
+    second: ArrayLike,
+    statistic: PairStatistic,
+    *,
+    rng: np.random.Generator,
+    level: float = 0.95,
+    draws: int = 2000,
+) -> Interval:
+    """statistic(first, second) of two [seeds, systems] arrays that share seeds and systems, with its interval.
+
+    Every draw takes the same seeds and systems of both.
+
+    Raises:
+        ShapeError: the two have different shapes.
+    """
+    a, b = _grid(first), _grid(second)
+    if a.shape != b.shape:
+        raise ShapeError("a paired statistic needs the same seeds and systems", got=f"{a.shape} and {b.shape}")
+    cells = np.arange(a.size, dtype=np.float64)
+
+    def of_cells(index: Array) -> Array:
+        i = index.astype(np.int64)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(statistic(a.reshape(-1)[i], b.reshape(-1)[i]))
+
+    return _interval(of_cells(cells), _resampled(cells.reshape(a.shape), rng, draws), of_cells, level)
+
+
 def paired_ratio(
     first: ArrayLike,
     second: ArrayLike,
@@ -95,24 +126,12 @@ def paired_ratio(
     level: float = 0.95,
     draws: int = 2000,
 ) -> Interval:
-    """statistic(first) / statistic(second) of two [seeds, systems] arrays that share seeds and systems.
+    """statistic(first) / statistic(second), as `paired_statistic`. An interval that excludes 1 is evidence."""
 
-    Every draw takes the same seeds and systems of both. An interval that excludes 1 is evidence.
+    def ratio(a: Array, b: Array) -> Array:
+        return statistic(a) / statistic(b)
 
-    Raises:
-        ShapeError: the two have different shapes.
-    """
-    a, b = _grid(first), _grid(second)
-    if a.shape != b.shape:
-        raise ShapeError("a paired ratio needs the same seeds and systems", got=f"{a.shape} and {b.shape}")
-    cells = np.arange(a.size, dtype=np.float64)
-
-    def ratio(index: Array) -> Array:
-        i = index.astype(np.int64)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(statistic(a.reshape(-1)[i]) / statistic(b.reshape(-1)[i]))
-
-    return _interval(ratio(cells), _resampled(cells.reshape(a.shape), rng, draws), ratio, level)
+    return paired_statistic(first, second, ratio, rng=rng, level=level, draws=draws)
 
 
 def auroc_interval(

@@ -70,7 +70,8 @@ def paired_table(p: Publication, compare: Callable[..., Summary | None], kind: s
     )
     what = f"NRMSE relative to {reference}" if kind == "ratio" else f"NRMSE minus that of {reference}"
     evidence = "1" if kind == "ratio" else "0"
-    note = f"paired: same systems, same seeds, {_usual(p)}; an interval without {evidence} is evidence"
+    pooled = f"{'ratio' if kind == 'ratio' else 'difference'} of root mean squares over seeds and systems"
+    note = f"{pooled}, paired: same systems, same seeds, {_usual(p)}; an interval without {evidence} is evidence"
     columns = (what, *(f"{SHORT.get(s, s)}, {_steps(h)}" for s, h in keys))
     return Table(f"Prediction, {'ratio to' if kind == 'ratio' else 'difference from'} {reference}", columns, rows, note)
 
@@ -107,7 +108,8 @@ def paired_planning(p: Publication) -> Table:
     rows = tuple(
         (m, *(_text(summary.return_difference(p.results, m, reference, s), "+.0f") for s in splits)) for m in methods
     )
-    note = "paired: same systems, initial states and planner; an interval without 0 is evidence"
+    paired = "interquartile mean of differences, paired: same systems, same seeds, initial states and planner"
+    note = f"{paired}; an interval without 0 is evidence"
     return Table(
         f"Planning, difference from {reference}",
         (f"return minus {reference}", *(SHORT.get(s, s) for s in splits)),

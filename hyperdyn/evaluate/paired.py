@@ -6,13 +6,13 @@ import numpy as np
 
 from hyperdyn.evaluate.results import Results
 from hyperdyn.evaluate.summary import BOOTSTRAP_SEED, Summary
-from hyperdyn.statistics import paired_difference, paired_ratio, rms
+from hyperdyn.statistics import Array, paired_ratio, paired_statistic, rms
 
 
 def error_difference(results: Results, first: str, second: str, split: str, history: int, step: int) -> Summary | None:
-    """Interquartile mean of NRMSE of the first minus the second's `step` steps ahead; None where one has none."""
+    """Pooled NRMSE of the first minus the second's `step` steps ahead; None where they have no seed in common."""
     grids = _errors(results, first, second, split, history, step)
-    return None if grids is None else Summary(paired_difference(*grids, rng=_rng()), *grids[0].shape)
+    return None if grids is None else Summary(paired_statistic(*grids, _minus, rng=_rng()), *grids[0].shape)
 
 
 def error_ratio(results: Results, first: str, second: str, split: str, history: int, step: int) -> Summary | None:
@@ -24,19 +24,25 @@ def error_ratio(results: Results, first: str, second: str, split: str, history: 
 def _errors(
     results: Results, first: str, second: str, split: str, history: int, step: int
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """[seeds, systems] of both, of the seeds that both have."""
-    own = [
-        {
-            r.seed: [row[step - 1] for row in r.per_system]
-            for r in results.prediction
-            if (r.method, r.split, r.history, r.context) == (m, split, history, "support")
-            and len(r.per_system[0]) >= step
-        }
-        for m in (first, second)
-    ]
-    seeds = sorted(own[0].keys() & own[1].keys())
-    grids = [np.array([o[s] for s in seeds]) for o in own]
-    return (grids[0], grids[1]) if seeds and grids[0].shape == grids[1].shape else None
+    """[seeds, systems] of both, of the seeds that both have; contexts from other episodes if both have any."""
+    for context in ("support", "recent"):
+        own = [
+            {
+                r.seed: [row[step - 1] for row in r.per_system]
+                for r in results.prediction
+                if (r.method, r.split, r.history, r.context) == (m, split, history, context)
+                and len(r.per_system[0]) >= step
+            }
+            for m in (first, second)
+        ]
+        if seeds := sorted(own[0].keys() & own[1].keys()):
+            a, b = (np.array([o[s] for s in seeds]) for o in own)
+            return (a, b) if a.shape == b.shape else None
+    return None
+
+
+def _minus(first: Array, second: Array) -> Array:
+    return np.asarray(rms(first) - rms(second))
 
 
 def _rng() -> np.random.Generator:

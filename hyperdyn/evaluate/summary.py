@@ -93,14 +93,22 @@ def planning(results: Results, method: str, split: str) -> Summary | None:
 
 
 def return_difference(results: Results, first: str, second: str, split: str) -> Summary | None:
-    """Return of the first method minus the second's, system by system and run by run."""
+    """Return of the first method minus the second's, system by system, of the seeds that both have; None if none.
+
+    The floor and the ceiling were not trained: each has one run, which is paired with every seed of the other.
+    """
     how = _how(results, first, split)
-    a, b = _returns(results, first, split, how), _returns(results, second, split, how)
-    if a is None or b is None or a.shape[1] != b.shape[1]:
+    runs = [_runs(results, method, split, how) for method in (first, second)]
+    trained = [r.keys() for m, r in zip((first, second), runs, strict=True) if m not in (FLOOR, CEILING)]
+    seeds = sorted(set.intersection(*map(set, trained or [r.keys() for r in runs])))
+    if not seeds or not all(runs):
         return None
-    seeds = max(len(a), len(b)) if min(len(a), len(b)) == 1 else min(len(a), len(b))  # floor and ceiling have one run
-    a, b = (np.broadcast_to(x[:seeds], (seeds, x.shape[1])) for x in (a, b))
-    return Summary(paired_difference(a, b, rng=_rng()), seeds, a.shape[1])
+    rows = [
+        [next(iter(r.values())) if m in (FLOOR, CEILING) else r[s] for s in seeds]
+        for m, r in zip((first, second), runs, strict=True)
+    ]
+    a, b = map(_grid, rows)
+    return Summary(paired_difference(a, b, rng=_rng()), *a.shape) if a.shape == b.shape else None
 
 
 def share_of_ceiling(results: Results, method: str, split: str) -> float | None:
@@ -120,13 +128,16 @@ def _how(results: Results, method: str, split: str) -> tuple[str, int] | None:
 
 def _returns(results: Results, method: str, split: str, how: tuple[str, int] | None = None) -> np.ndarray | None:
     """[seeds, systems] of a method under one planner: the given one, or that of its latest record."""
-    how = how or _how(results, method, split)
+    runs = _runs(results, method, split, how or _how(results, method, split))
+    return _grid(list(runs.values())) if runs else None
+
+
+def _runs(results: Results, method: str, split: str, how: tuple[str, int] | None) -> dict[int, list[float]]:
+    """Returns of each system for every seed, with the longest history that was evaluated."""
     chosen = [r for r in results.planning if (r.method, r.split, (r.planner, r.steps)) == (method, split, how)]
-    if not chosen:
-        return None
-    most = max(r.history for r in chosen)
+    most = max((r.history for r in chosen), default=0)
     chosen = [r for r in chosen if r.history == most]
-    return _grid([list(r.per_system) for r in sorted(chosen, key=lambda r: r.seed)])
+    return {r.seed: list(r.per_system) for r in sorted(chosen, key=lambda r: r.seed)}
 
 
 def _grid(rows: list[list[float]]) -> np.ndarray:

@@ -17,7 +17,7 @@ from hyperdyn.bench.tables import paired_table, prediction_table
 from hyperdyn.cli import COMMANDS, _split, main
 from hyperdyn.commands.beside import all_beside
 from hyperdyn.errors import ConfigError
-from hyperdyn.evaluate.paired import error_ratio
+from hyperdyn.evaluate.paired import error_difference, error_ratio
 from hyperdyn.module import DynamicsModule
 from hyperdyn.statistics import iqm, paired_ratio, rms
 
@@ -136,6 +136,10 @@ def test_tables_say_what_the_file_does(published: Publication) -> None:
     expected = rms(grids["hyper"][:, :, 0].ravel()) / rms(grids["fixed"][:, :, 0].ravel())
     assert ratio[0] == "hyper"
     assert ratio[table.columns.index("in range, 1 step")].split(" [")[0] == f"{expected:.2f}"
+    (minus,) = (differences := paired_table(published, error_difference, "minus")).rows
+    expected = rms(grids["hyper"][:, :, 0].ravel()) - rms(grids["fixed"][:, :, 0].ravel())
+    assert minus[table.columns.index("in range, 1 step")].split(" [")[0] == f"{expected:+.3f}"
+    assert "difference of root mean squares" in differences.note
 
 
 def test_only_the_usual_history_is_published_in_full(published: Publication) -> None:

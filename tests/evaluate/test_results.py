@@ -9,6 +9,7 @@ import pytest
 
 from hyperdyn.errors import HyperdynError
 from hyperdyn.evaluate import summary
+from hyperdyn.evaluate.paired import error_difference, error_ratio
 from hyperdyn.evaluate.results import CEILING, FLOOR, MethodFacts, PlanningScore, PredictionScore, Results
 from hyperdyn.statistics import iqm, rms
 
@@ -94,6 +95,45 @@ def test_a_paired_difference_to_the_floor_uses_its_one_run_for_every_seed() -> N
     assert found is not None
     assert found.seeds == 3
     assert 100 <= found.interval.low <= found.interval.value <= found.interval.high <= 102
+
+
+def test_returns_are_paired_by_seed_whichever_seeds_there_are() -> None:
+    """Seed s lifts a return by 100 s; the second is 5 below the first, and was not trained with seed 0."""
+    plans = [planning("a", s, 100.0 * s) for s in range(3)] + [planning("b", s, 100.0 * s - 5) for s in (1, 2)]
+    plans += [planning("c", 7, 0.0), planning(CEILING, 0, 1000.0)]
+    found = summary.return_difference(Results("f", (), tuple(plans)), "a", "b", "interpolation")
+    assert found is not None
+    assert (found.interval.value, found.interval.low, found.interval.high, found.seeds) == (5, 5, 5, 2)
+    assert summary.return_difference(Results("f", (), tuple(plans)), "a", "c", "interpolation") is None
+    to_ceiling = summary.return_difference(Results("f", (), tuple(plans)), "c", CEILING, "interpolation")
+    assert to_ceiling is not None
+    assert (to_ceiling.interval.value, to_ceiling.seeds) == (-1000, 1)
+
+
+def test_a_difference_of_errors_is_that_of_the_pooled_errors() -> None:
+    both = Results(
+        "f", tuple(replace(prediction(seed=s + 10 * (m == "b")), method=m, seed=s) for m in "ab" for s in (0, 1))
+    )
+    pooled = {m: rms([row[1] for r in both.prediction if r.method == m for row in r.per_system]) for m in "ab"}
+    found = error_difference(both, "a", "b", "interpolation", 16, 2)
+    assert found is not None
+    assert found.interval.value == pytest.approx(pooled["a"] - pooled["b"])
+    assert found.interval.low < found.interval.value < found.interval.high
+
+
+def test_pairs_have_contexts_of_one_kind_and_recent_ones_where_there_are_no_others() -> None:
+    support = [replace(prediction(seed=s), method=m) for m in "ab" for s in (0, 1)]
+    recent = [replace(r, context="recent", per_system=((9.0, 9.0, 9.0),) * 5) for r in support]
+    for compare in (error_difference, error_ratio):
+        of = [
+            compare(Results("f", tuple(rs)), "a", "b", "interpolation", 16, 1) for rs in (support, [*recent, *support])
+        ]
+        assert of[0] == of[1] is not None
+        alone = compare(Results("f", tuple(recent)), "a", "b", "interpolation", 16, 1)
+        assert alone is not None
+        assert alone.seeds == 2
+        mixed = Results("f", (*support[:2], *recent[2:]))
+        assert compare(mixed, "a", "b", "interpolation", 16, 1) is None
 
 
 def test_the_longest_history_stands_for_a_method_in_planning() -> None:
