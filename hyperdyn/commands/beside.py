@@ -19,6 +19,10 @@ from hyperdyn.workers import THREADS
 Name = TypeVar("Name")
 LOOK = 0.05
 """Seconds between two looks at what has ended."""
+GRACE = 10.0
+"""Seconds that an interrupted command has to end; a shell script's background commands ignore the interrupt."""
+STOPPED = (PREEMPTED, -signal.SIGTERM)
+"""Exit status of a command that SIGTERM ended: it has saved its run, or had nothing to save."""
 
 
 @contextmanager
@@ -32,6 +36,7 @@ def beside(arguments: Sequence[str], log: Path, threads: int) -> Iterator[Callab
 
     Raises:
         HyperdynError: by the waiting, if the command failed.
+        SystemExit: by the waiting, if SIGTERM stopped the command.
     """
     with _left_by_sigterm():
         process = _start(arguments, log, threads)
@@ -39,7 +44,9 @@ def beside(arguments: Sequence[str], log: Path, threads: int) -> Iterator[Callab
         def wait() -> None:
             if process.poll() is None:
                 print(f"waiting for what is in {log}", flush=True)
-            if process.wait():
+            if process.wait() in STOPPED:
+                sys.exit(PREEMPTED)
+            if process.returncode:
                 raise _failed(arguments, log, process.returncode)
 
         try:
@@ -57,6 +64,9 @@ def all_beside(
 
     Yields:
         Each name when its last command has ended, or with the error of one that failed; the others go on.
+
+    Raises:
+        SystemExit: SIGTERM stopped a command. The machine is to be left, so none was started since; what ran has ended.
     """
     with _left_by_sigterm():
         yield from _all_beside(lines, logs, workers, threads)
@@ -65,7 +75,7 @@ def all_beside(
 def _all_beside(
     lines: Mapping[Name, Sequence[Sequence[str]]], logs: Mapping[Name, Path], workers: int, threads: int
 ) -> Iterator[tuple[Name, HyperdynError | None]]:
-    waiting = list(lines)
+    waiting, stopped = list(lines), False
     running: dict[Name, tuple[subprocess.Popen[bytes], int]] = {}
     try:
         while waiting or running:
@@ -77,14 +87,19 @@ def _all_beside(
                 if process.poll() is None:
                     continue
                 del running[name]
-                if process.returncode:
+                if process.returncode in STOPPED:
+                    print(f"{name} was stopped by SIGTERM: no other command is started", flush=True)
+                    waiting, stopped = [], True
+                elif process.returncode:
                     yield name, _failed(lines[name][number], logs[name], process.returncode)
-                elif number + 1 < len(lines[name]):
-                    running[name] = _start(lines[name][number + 1], logs[name], threads), number + 1
-                else:
+                elif number + 1 == len(lines[name]):
                     yield name, None
+                elif not stopped:
+                    running[name] = _start(lines[name][number + 1], logs[name], threads), number + 1
     finally:
         _end([process for process, _ in running.values()])
+    if stopped:
+        sys.exit(PREEMPTED)
 
 
 @contextmanager
@@ -109,12 +124,17 @@ def _start(arguments: Sequence[str], log: Path, threads: int) -> subprocess.Pope
 
 
 def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Interrupt what still runs, and wait for it."""
+    """Interrupt what still runs, terminate what ignores that, and wait for it."""
     alive = [p for p in processes if p.poll() is None]
     for process in alive:
         process.send_signal(signal.SIGINT)
+    last = time.monotonic() + GRACE
     for process in alive:
-        process.wait()
+        try:
+            process.wait(max(0.0, last - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            process.wait()
 
 
 def _failed(arguments: Sequence[str], log: Path, status: int) -> HyperdynError:
