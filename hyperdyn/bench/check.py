@@ -32,9 +32,13 @@ KEYS = (
     "data",
     "protocol",
     "seeds",
+    "reference",
     "executed",
     "methods",
     "cells",
+    "command",
+    "packages",
+    "machine",
 )
 RERUN = "run `hyperdyn bench` again: it makes what is missing"
 

@@ -52,6 +52,7 @@ def file(tmp_path: Path) -> Path:
             for m in METHODS
             for s in SEEDS
         ],
+        "command": "hyperdyn bench", "packages": {"hyperdyn": "0"}, "machine": "m",
     }  # fmt: skip
     path = tmp_path / "pendulum.json"
     Publication(about, Results("pendulum", records, (), facts)).save(path)
@@ -143,6 +144,12 @@ def test_a_fault_is_found_and_named(file: Path, change: Callable[[dict[str, Any]
     found = changed(file, change)
     assert any(message in fault for fault in found), found
     assert all("got:" in fault and "expected:" in fault and "fix:" in fault for fault in found)
+
+
+@pytest.mark.parametrize("key", ["reference", "packages", "command", "machine", "seeds", "executed"])
+def test_an_entry_that_tables_and_pages_read_is_there(file: Path, key: str) -> None:
+    (found,) = changed(file, lambda content: content["bench"].pop(key))
+    assert f"['{key}']" in found
 
 
 def test_all_faults_are_named_at_once(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
