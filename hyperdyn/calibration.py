@@ -74,37 +74,6 @@ class GaussianCalibration(Metric):
         return Calibration(nll.mean(), covered.mean(), 2 * HALF_WIDTH * std.mean(), spearman(std, error))
 
 
-class SurpriseAUROC(Metric):
-    """The chance that a system from outside surprises more than one from inside, a tie counting half; .5 is no telling.
-
-    AUROC = (R - m (m + 1) / 2) / (m n), with R the sum of the ranks of the m systems from outside among all m + n: the
-    statistic of Mann and Whitney.
-    """
-
-    full_state_update = False
-    is_differentiable = False
-    higher_is_better = True
-    surprise: list[Tensor]
-    outside: list[Tensor]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.add_state("surprise", [], dist_reduce_fx="cat")
-        self.add_state("outside", [], dist_reduce_fx="cat")
-
-    def update(self, surprise: Tensor, outside: Tensor | bool) -> None:
-        """surprise [B], `Expert.surprise`; outside [B] bool, or one for all."""
-        self.surprise.append(surprise.double())
-        self.outside.append(torch.as_tensor(outside, device=surprise.device).expand(surprise.shape))
-
-    def compute(self) -> Tensor:
-        """Scalar; NaN unless there were systems of both kinds."""
-        outside = dim_zero_cat(self.outside)
-        m, n = outside.sum().double(), (~outside).sum().double()
-        total = ranks(dim_zero_cat(self.surprise))[outside].sum()
-        return (total - m * (m + 1) / 2) / (m * n)
-
-
 def ranks(values: Tensor) -> Tensor:
     """Ranks [n] of values [n], from 1 up; equal values share the mean of theirs."""
     _, place, count = torch.unique(values, return_inverse=True, return_counts=True)
