@@ -44,6 +44,8 @@ COMMANDS = {
         "a robot's own log to an expert, and how well it predicts", "runs/pendulum-hyper log.csv", "run log"
     ),
     "export": Command("an expert or a model as files that run elsewhere", "runs/pendulum-hyper out=deploy", "run"),
+    "import-minari": Command("a Minari dataset to shards", "minari:cheetah/mix-v0 data_dir=data/again", "dataset"),
+    "export-minari": Command("shards to a Minari dataset", "data/cheetah_mix dataset=cheetah/mix-v0", "data_dir"),
     "report": Command("one HTML file of tables and figures", "runs/cheetah_mix-*", "runs", many=True),
     "bench": Command("methods x families x seeds of a suite, resumable, to one table", "suite=small workers=2"),
     "bench-check": Command(

@@ -20,7 +20,7 @@ def overview(commands: Mapping[str, Command]) -> str:
         groups = {group: diagnose.options(group) for group in diagnose.GROUPS}
     lines = ["Adaptive dynamics models: an expert for the system at hand, made from a few interactions.", ""]
     lines += ["usage: hyperdyn COMMAND [key=value ...] [--multirun] [--help]", "", "commands:"]
-    lines += [f"  {name:<13}{command.about}" for name, command in commands.items()]
+    lines += [f"  {name:<14}{command.about}" for name, command in commands.items()]
     lines += ["", "groups, chosen by group=option:"]
     lines += [_columns(group, ", ".join(found)) for group, found in groups.items() if found]
     lines += ["", "examples:"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,11 @@ def run(cfg: DictConfig) -> None:
     trained = trained_model(cfg.run, cfg.checkpoint, cfg.trust)
     folder = Path(cfg.out)
     found: list[Exported] = []
-    for name, asked, export in _jobs(cfg, trained, folder):
+    for name, export in _jobs(cfg, trained, folder):
         try:
             found.append(export())
         except (ExportError, ConfigError) as error:
-            if asked:
+            if cfg.formats and (cfg.parts or isinstance(error, ConfigError)):  # asked for by name
                 raise
             print(f"left out: {name}: {_line(error)}")
         else:
@@ -53,28 +53,36 @@ def run(cfg: DictConfig) -> None:
         e.path.name: {"difference": e.difference, "fixed": dict(e.fixed), "bytes": e.path.stat().st_size} for e in found
     }
     if not found:
-        raise ExportError("nothing could be exported", got="see above")
+        together = "; ".join(f"parts=[{part}] with formats=[{','.join(kinds)}]" for part, kinds in PARTS.items())
+        raise ExportError(
+            "nothing could be exported", got=f"parts={cfg.parts} formats={cfg.formats}", expected=together
+        )
     about = {"run": str(trained.path), "method": trained.method, "family": trained.family, "files": content}
     (folder / "export.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
-def _jobs(cfg: DictConfig, trained: TrainedModel, folder: Path) -> Iterator[tuple[str, bool, Callable[[], Exported]]]:
-    """Each file to write: what it is, whether it was asked for by name, and how."""
+def _jobs(cfg: DictConfig, trained: TrainedModel, folder: Path) -> Iterator[tuple[str, Callable[[], Exported]]]:
+    """Each file to write: what it is, and how."""
     about = {"method": trained.method, "family": trained.family, "entries": list(trained.names), "dt": trained.dt}
-    asked = bool(cfg.parts) and bool(cfg.formats)
-    parts, formats = cfg.parts or PARTS, cfg.formats or FORMATS
-    kinds = [(part, kind) for part in PARTS if part in parts for kind in PARTS[part] if kind in formats]
-    expert = _expert(cfg, trained) if any(part == "expert" for part, _ in kinds) else None
-    for part, kind in kinds:
-        name = f"{part} as {kind}"
-        if part == "expert" and kind == "plain":
-            yield name, asked, partial(export_plain, expert, folder, cfg.tolerance, **about)
-        elif part == "expert":
-            yield name, asked, partial(export_expert, expert, kind, folder, cfg.tolerance)
-        elif kind == "pretrained":
-            yield name, asked, partial(_pretrained, trained, folder / "pretrained", about)
-        else:
-            yield name, asked, partial(export_model, trained.model, kind, folder, cfg.tolerance, cfg.history)
+
+    @cache
+    def expert() -> Expert:
+        return _expert(cfg, trained)
+
+    def as_expert(kind: str) -> Exported:
+        if kind == "plain":
+            return export_plain(expert(), folder, cfg.tolerance, **about)
+        return export_expert(expert(), kind, folder, cfg.tolerance)
+
+    def as_model(kind: str) -> Exported:
+        if kind == "pretrained":
+            return _pretrained(trained, folder / "pretrained", about)
+        return export_model(trained.model, kind, folder, cfg.tolerance, cfg.history)
+
+    for part, write in (("expert", as_expert), ("model", as_model)):
+        for kind in PARTS[part]:
+            if part in (cfg.parts or PARTS) and kind in (cfg.formats or FORMATS):
+                yield f"{part} as {kind}", partial(write, kind)
 
 
 def _pretrained(trained: TrainedModel, folder: Path, about: Mapping[str, Any]) -> Exported:

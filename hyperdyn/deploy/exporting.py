@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from hyperdyn.deploy import programs
-from hyperdyn.deploy.errors import ExportError
+from hyperdyn.deploy.errors import ExportError, ParityError
 from hyperdyn.deploy.modules import AdaptThenPredict, ExpertModule, expert_inputs, model_inputs
 from hyperdyn.deploy.plain import WEIGHTS, PlainExpert
 from hyperdyn.models.base import AbstractDynamics
@@ -45,7 +45,7 @@ def export_plain(expert: Expert, folder: Path, tolerance: float, **about: Any) -
     found = programs.difference([PlainExpert.load(folder).step(obs.numpy(), action.numpy())], [expected])
     try:
         programs.check(WEIGHTS, found, tolerance)
-    except programs.ParityError:
+    except ParityError:
         for path in paths:
             path.unlink()
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -23,7 +24,7 @@ FORMAT = 1
 WEIGHTS, ABOUT = "expert.safetensors", "expert.json"
 
 Array = NDArray[Any]
-NUMPY = {
+NUMPY: dict[str, Callable[[Array], Array]] = {
     "silu": lambda h: h / (1 + np.exp(-h)),
     "relu": lambda h: np.maximum(h, 0),
     "leaky_relu": lambda h: np.where(h > 0, h, 0.01 * h),
@@ -94,7 +95,7 @@ class PlainExpert:
             **about,
         }
         folder.mkdir(parents=True, exist_ok=True)
-        safetensors.numpy.save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, folder / WEIGHTS)
+        (folder / WEIGHTS).write_bytes(safetensors.numpy.save({k: np.ascontiguousarray(v) for k, v in arrays.items()}))
         (folder / ABOUT).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         return [folder / WEIGHTS, folder / ABOUT]
 
@@ -113,10 +114,11 @@ class PlainExpert:
             raise ExportError("no expert in this folder", got=str(error), fix="hyperdyn export RUN out=DIR") from error
         if about.get("format") != FORMAT:
             raise ExportError(f"{folder / ABOUT} is of another format", got=about.get("format"), expected=FORMAT)
-        state = {k: tuple(v) if isinstance(v, list) else v for k, v in about["state"].items()}
+        state = about["state"]
+        spec = StateSpec(state["obs_dim"], state["action_dim"], tuple(state["drop"]), tuple(state["angles"]))
         count = len(about["sizes"]) - 1
         layers = tuple((arrays.pop(f"weight{i}"), arrays.pop(f"bias{i}")) for i in range(count))
-        return cls(StateSpec(**state), about["activation"], tuple(about["plain"]), layers, arrays)
+        return cls(spec, about["activation"], tuple(about["plain"]), layers, arrays)
 
 
 def _own(values: torch.Tensor, system: int) -> torch.Tensor:

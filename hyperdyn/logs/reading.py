@@ -63,19 +63,25 @@ def read_npz(path: Path, columns: Columns, spec: StateSpec, entries: Sequence[st
         raise LogError(
             f"{path.name} cannot be read", got=str(error), expected="an .npz file of plain numbers"
         ) from error
-    obs, action = arrays.get("obs"), arrays.get("action")
     shapes = {name: array.shape for name, array in arrays.items()}
-    whole = obs is not None and action is not None and obs.ndim == action.ndim == 2 and len(obs) == len(action)
-    if not whole or arrays.get("episode", obs[:, 0]).shape != (len(obs),):
+    if not _fit(shapes):
         raise LogError(
             f"{path.name} holds other arrays",
             got=f"{shapes or there}",
             expected="obs [R,S], action [R,A] and, for more than one episode, episode [R]",
             fix="one row a time step; the action in an episode's last row is not looked at",
         )
+    obs, action = arrays["obs"], arrays["action"]
     check_sizes(path.name, obs.shape[1], action.shape[1], spec)
     names = [str(v) for v in arrays["episode"]] if "episode" in arrays else ["0"] * len(obs)
     return Rows(obs.astype(np.float64), action.astype(np.float64) / columns.action_scale, names)
+
+
+def _fit(shapes: dict[str, tuple[int, ...]]) -> bool:
+    """Whether arrays of these shapes are a table of rows."""
+    obs, action = shapes.get("obs", ()), shapes.get("action", ())
+    rows = obs[:1]
+    return len(obs) == len(action) == 2 and action[:1] == rows and shapes.get("episode", rows) == rows
 
 
 READERS: dict[str, Reader] = {".csv": read_csv, ".parquet": read_parquet, ".npz": read_npz}

@@ -24,6 +24,7 @@ LEVELS = {
         "pretrained",
         "trust",
         "hub",
+        "interchange",
         "preemption",
         "train",
         "collect",
