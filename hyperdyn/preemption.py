@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from pathlib import Path
-from typing import Any, final
+from typing import Any, NoReturn, final
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.types import STEP_OUTPUT
@@ -17,6 +17,7 @@ from hyperdyn.errors import PREEMPTED
 class Preemption(Callback):
     """On SIGTERM, to whichever rank, every rank finishes its step, the run is saved, and all leave with PREEMPTED.
 
+    A round of on-policy data that the step ends in is played before. It must be the last of a trainer's callbacks.
     Lightning's own handler broadcasts from inside the signal, amid the collectives of a step; this one only takes note.
 
     path: of the checkpoint.
@@ -42,9 +43,17 @@ class Preemption(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: STEP_OUTPUT, batch: Any, batch_idx: int
     ) -> None:
-        asked = self._asked
         if trainer.world_size > 1:
-            asked = trainer.strategy.reduce_boolean_decision(asked, all=False)
-        if asked:
-            trainer.save_checkpoint(self.path, weights_only=False)  # with all that resuming needs
-            raise SystemExit(PREEMPTED)
+            self._asked = trainer.strategy.reduce_boolean_decision(self._asked, all=False)
+        if self._asked and not trainer.is_last_batch:  # else what others do at the end of an epoch would be skipped
+            self._leave(trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.world_size > 1:
+            self._asked = trainer.strategy.reduce_boolean_decision(self._asked, all=False)
+        if self._asked:
+            self._leave(trainer)
+
+    def _leave(self, trainer: Trainer) -> NoReturn:
+        trainer.save_checkpoint(self.path, weights_only=False)  # with all that resuming needs
+        raise SystemExit(PREEMPTED)

@@ -94,12 +94,12 @@ def assemble(cfg: DictConfig, resume: Path | None = None) -> Objects:
     offered = {"family": family, "run_dir": str(run), "data_dir": cfg.data_dir}
     step = read_checkpoint(resume)["global_step"] if resume else 0
     timer = Timer()
-    kept = [timer, saver(run, cfg.checkpoint_every), Preemption(run / CHECKPOINTS / LAST)]
+    plugins = build.plugins(cfg.get("callbacks"), **offered)
     trainer = Trainer(
         **build.plain(cfg.trainer),
         default_root_dir=run,
         logger=[TensorBoardLogger(run, name="tensorboard", version=""), csv_logger(run, step)],
-        callbacks=[*kept, *build.plugins(cfg.get("callbacks"), **offered)],
+        callbacks=[timer, saver(run, cfg.checkpoint_every), *plugins, Preemption(run / CHECKPOINTS / LAST)],
     )
     return Objects(family, module, datamodule, trainer, timer)
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import torch
 from hyperdyn.checkpoint import read_checkpoint
 from hyperdyn.cli import main
 from hyperdyn.commands.beside import beside
-from hyperdyn.errors import PREEMPTED, HyperdynError
+from hyperdyn.errors import INTERRUPTED, PREEMPTED, HyperdynError
 from hyperdyn.module import DynamicsModule
 
 TRAIN = [
@@ -64,21 +65,32 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "runs" / "demo"
 
 
-@pytest.mark.parametrize("stop", [1, 3, 6])
+def ctrl_c() -> None:
+    raise KeyboardInterrupt
+
+
+def sigterm() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)  # the step goes on, and is saved
+
+
+@pytest.mark.parametrize(("stop", "how"), [(1, ctrl_c), (3, ctrl_c), (6, ctrl_c), (1, sigterm), (2, sigterm)])
 def test_an_interrupted_demo_goes_on_to_the_same_end(
-    stop: int, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stop: int, how: Callable[[], None], whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stops before the first round of on-policy data, in the epoch after it, and right after the second."""
+    """Stops before the first round of on-policy data, in the epoch after it, and right after the second.
+
+    SIGTERM also when the epoch before the first round has done its last step, and the round has not been played.
+    """
     step = DynamicsModule.training_step
 
     def interrupted(self: DynamicsModule, *args: object) -> object:
         if self.global_step == stop:
-            raise KeyboardInterrupt
+            how()
         return step(self, *args)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
         patch.setattr(DynamicsModule, "training_step", interrupted)
-        assert demo(tmp_path, monkeypatch) == 130
+        assert demo(tmp_path, monkeypatch) == (INTERRUPTED if how is ctrl_c else PREEMPTED)
     assert demo(tmp_path, monkeypatch) == 0
     parts = tmp_path / "runs" / "demo"
     one, other = (read_checkpoint(run / "checkpoints" / "last.ckpt") for run in (whole, parts))
