@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hyperdyn.behaviour.base import AbstractBehaviour
 from hyperdyn.envs.spec import Family
-from hyperdyn.episodes import EpisodeJob
+from hyperdyn.episodes import EpisodeJob, SystemEpisodes
 from hyperdyn.errors import ConfigError, ShardError
 from hyperdyn.progress import Meter
 from hyperdyn.shards.format import Header, ShardInfo, fingerprint
@@ -74,15 +74,7 @@ def collect(
         closing(run_jobs(job, missing, workers)) as results,
     ):
         for r in results:
-            store.append(
-                split=split,
-                system=r.system,
-                round=round,
-                factors=r.factors.tolist(),
-                obs=r.obs,
-                action=r.action,
-                maker=made_by,
-            )
+            _keep(store, job, r, made_by)
             meter.advance(episodes * steps)
     store.close()
     return store
@@ -100,6 +92,18 @@ def description(value: Any) -> Any:
         return value
     public = {k: description(v) for k, v in vars(value).items() if not k.startswith("_")}
     return {"class": type(value).__name__, **public}
+
+
+def _keep(store: ShardStore, job: EpisodeJob, r: SystemEpisodes, made_by: str) -> None:
+    store.append(
+        split=job.split,
+        system=r.system,
+        round=job.round,
+        factors=r.factors.tolist(),
+        obs=r.obs,
+        action=r.action,
+        maker=made_by,
+    )
 
 
 def _missing(
