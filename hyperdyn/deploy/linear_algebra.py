@@ -31,6 +31,14 @@ def cholesky_solve(target: Tensor, factor: Tensor, upper: bool = False) -> Tenso
     return (inverse.mT @ (inverse @ target.double())).to(target.dtype)
 
 
+def solve_triangular(
+    matrix: Tensor, target: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
+) -> Tensor:
+    """L^-1 B of L [...,n,n] and B [...,n,m], in float64; only what this package asks for."""
+    assert (left, upper, unitriangular) == (True, False, False)
+    return (triangular_inverse(matrix.double()) @ target.double()).to(target.dtype)
+
+
 def triangular_inverse(lower: Tensor) -> Tensor:
     """Of a lower triangular matrix L = D (I - N): (I + N) (I + N^2) (I + N^4) ... D^-1, exact because N^n = 0."""
     n = lower.shape[-1]
@@ -49,4 +57,5 @@ def decompositions() -> dict[Any, Callable[..., Any]]:
     table = torch.export.default_decompositions()
     table[torch.ops.aten.linalg_cholesky.default] = cholesky
     table[torch.ops.aten.cholesky_solve.default] = cholesky_solve
+    table[torch.ops.aten.linalg_solve_triangular.default] = solve_triangular
     return table

@@ -25,7 +25,7 @@ WEIGHTS, ABOUT = "expert.safetensors", "expert.json"
 
 Array = NDArray[Any]
 NUMPY: dict[str, Callable[[Array], Array]] = {
-    "silu": lambda h: h / (1 + np.exp(-h)),
+    "silu": lambda h: h * (0.5 + 0.5 * np.tanh(0.5 * h)),  # h * sigmoid(h), without an overflow
     "relu": lambda h: np.maximum(h, 0),
     "leaky_relu": lambda h: np.where(h > 0, h, 0.01 * h),
     "tanh": np.tanh,

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hyperdyn.deploy.linear_algebra import cholesky, cholesky_solve, triangular_inverse
+from hyperdyn.deploy.linear_algebra import cholesky, cholesky_solve, solve_triangular, triangular_inverse
 
 
 def positive(n: int, spread: float) -> Tensor:
@@ -24,6 +24,8 @@ def test_it_is_lapack(n: int, spread: float) -> None:
     torch.testing.assert_close(cholesky(matrix), factor)
     torch.testing.assert_close(cholesky(matrix, upper=True), factor.mT)
     torch.testing.assert_close(triangular_inverse(factor) @ factor, torch.eye(n, dtype=torch.float64).expand_as(factor))
+    white = torch.linalg.solve_triangular(factor, target, upper=False)
+    torch.testing.assert_close(solve_triangular(factor, target, upper=False), white)
     expected = torch.cholesky_solve(target, factor)
     torch.testing.assert_close(cholesky_solve(target, factor), expected)
     torch.testing.assert_close(cholesky_solve(target, factor.mT, upper=True), expected)
