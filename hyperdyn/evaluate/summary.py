@@ -67,6 +67,9 @@ def calibration(results: Results, method: str, split: str, history: int, what: s
 
 def surprise_auroc(results: Results, method: str, history: int) -> Summary | None:
     """Chance that a system outside of the training range surprises a method more than one inside; None if unknown."""
+    seeds_of = [{r.seed for r in results.uncertainty if (r.method, r.split) == (method, s)} for s in (INSIDE, OUTSIDE)]
+    if seeds_of[0] != seeds_of[1]:  # a run that was judged on one split only has no partner
+        return None
     inside, outside = (_known(results, method, split, history, "surprise") for split in (INSIDE, OUTSIDE))
     if inside is None or outside is None or len(inside) != len(outside):
         return None

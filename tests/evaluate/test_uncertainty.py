@@ -171,3 +171,8 @@ def test_summaries_are_means_over_systems_and_tables_show_them() -> None:
     assert out_of_range.columns[-1] == "AUROC"
     assert out_of_range.rows[0][0] == "m, K = 16"
     assert out_of_range.rows[0][-1].startswith("0.875")
+
+
+def test_surprise_of_different_runs_is_not_paired() -> None:
+    inside, outside = record("interpolation", 0), record("extrapolation", 1, 3.0)
+    assert summary.surprise_auroc(Results("f", uncertainty=(inside, outside)), "m", 16) is None
