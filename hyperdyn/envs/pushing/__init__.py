@@ -1,0 +1,1 @@
+"""Object pushing in PyBullet."""
