@@ -24,20 +24,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-
-class Movable:
-    """A dataclass of tensors that moves between devices as one tensor does."""
-
-    def to(self, *args: Any, **kwargs: Any) -> Self:
-        moved = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
-        moved = {name: v.to(*args, **kwargs) if hasattr(v, "to") else v for name, v in moved.items()}
-        return type(self)(**moved)
+from hyperdyn.movable import Movable
+from hyperdyn.views import Views
 
 
 @dataclass(frozen=True)
@@ -70,16 +64,6 @@ class Transitions(Movable):
     obs: Tensor  # [..., S]
     action: Tensor  # [..., A]
     next_obs: Tensor  # [..., S]
-
-
-@dataclass(frozen=True)
-class Views(Movable):
-    """What V calibrated cameras see of each system."""
-
-    rgb: Tensor  # [B,V,3,height,width] in [0, 1]
-    depth: Tensor  # [B,V,height,width] [m]
-    intrinsics: Tensor  # [B,V,3,3]
-    extrinsics: Tensor  # [B,V,4,4] world to camera
 
 
 @dataclass(frozen=True)

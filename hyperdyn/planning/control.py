@@ -17,7 +17,7 @@ from hyperdyn.errors import ConfigError
 from hyperdyn.planning.base import AbstractPlanner
 from hyperdyn.planning.cost import trajectory_cost
 from hyperdyn.planning.history import History
-from hyperdyn.types import Context, Expert, Objective, Plan, StateSpec, Transitions
+from hyperdyn.types import Context, Expert, Objective, Plan, StateSpec
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -91,7 +91,7 @@ def run_episodes(
     for t in range(steps):
         began = time.perf_counter()
         context, obs = past.context(support, factors), torch.from_numpy(log.obs[-1])
-        plans = [pilot.decide(_cut(context, rows), obs[rows]) for pilot, rows in zip(pilots, cuts, strict=True)]
+        plans = [pilot.decide(context.part(rows), obs[rows]) for pilot, rows in zip(pilots, cuts, strict=True)]
         action = torch.cat([plan.actions[:, 0] for plan in plans]).cpu()
         log.seconds.append(time.perf_counter() - began)
         if keep_candidates:
@@ -186,16 +186,6 @@ class _Log:
         state, obs = np.stack(self.state, axis=1), np.stack(self.obs, axis=1)
         action, reward = np.stack(self.action, axis=1), np.stack(self.reward, axis=1)
         return Episodes(state, obs, action, reward, candidates, np.array(self.seconds))
-
-
-def _cut(context: Context, rows: slice) -> Context:
-    """Some of the systems of a context."""
-    views, factors = context.views, context.factors
-    past = context.history
-    history = Transitions(past.obs[rows], past.action[rows], past.next_obs[rows])
-    if views is not None:
-        views = type(views)(views.rgb[rows], views.depth[rows], views.intrinsics[rows], views.extrinsics[rows])
-    return Context(history, context.mask[rows], views, None if factors is None else factors[rows])
 
 
 def _kept(plan: Plan, count: int) -> Tensor:
