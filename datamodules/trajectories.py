@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 
 from hyperdyn.errors import ConfigError, nearest
+from hyperdyn.shards.augment import Augmentation
 from hyperdyn.shards.blocks import AbstractBlocks
 from hyperdyn.shards.episodes import Episodes
 from hyperdyn.shards.fork import fork
@@ -19,7 +20,7 @@ from hyperdyn.shards.sampler import ElasticSampler, per_rank
 from hyperdyn.shards.store import ShardStore
 from hyperdyn.shards.stream import WindowStream
 from hyperdyn.shards.support import STYLES, SupportBlocks
-from hyperdyn.types import Transitions
+from hyperdyn.types import StateSpec, Transitions
 
 CONTEXTS = ("support", "recent")
 
@@ -38,6 +39,9 @@ class TrajectoryDataModule(LightningDataModule):
     support_style: "scattered", "segment" or "mixed"; see `SupportBlocks`.
     round_weight: how many times an epoch shows the windows of the newest round; those of round 0 are shown once, and
         the rounds between rise in a straight line.
+
+    augment: "turn" and "mirror", for a family with the frame of an object; see `hyperdyn.shards.augment`.
+    state: of the family; needed for these alone.
 
     An epoch shows every window, in an order that depends on `seed` and the epoch alone; shards that were added
     meanwhile are seen when the next epoch begins. The state in a checkpoint continues with the very next window.
@@ -61,6 +65,8 @@ class TrajectoryDataModule(LightningDataModule):
         support_style: str = "scattered",
         round_weight: int = 1,
         split: str = "train",
+        augment: Sequence[str] = (),
+        state: StateSpec | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -88,6 +94,7 @@ class TrajectoryDataModule(LightningDataModule):
         self._sampler = ElasticSampler(
             systems, tuple(map(int, history_sizes)), seed=seed, same_history_size=same_history_size
         )
+        self._augment = _augmentation(tuple(augment), state)
         self._stream: WindowStream | None = None
 
     def prepare_data(self) -> None:
@@ -101,7 +108,9 @@ class TrajectoryDataModule(LightningDataModule):
             ShardError: there are no trajectories in it.
         """
         if self._stream is None:
-            self._stream = WindowStream(ShardStore.open(self.root), self.split, self._blocks, self._sampler)
+            self._stream = WindowStream(
+                ShardStore.open(self.root), self.split, self._blocks, self._sampler, augment=self._augment
+            )
 
     @property
     def stream(self) -> WindowStream:
@@ -154,6 +163,12 @@ class TrajectoryDataModule(LightningDataModule):
         if self.context == "recent":
             return RecentBlocks(systems, **shared)
         return SupportBlocks(systems, style=self.support_style, **shared)
+
+
+def _augmentation(kinds: tuple[str, ...], state: StateSpec | None) -> Augmentation | None:
+    if kinds and state is None:
+        raise ConfigError("data.augment needs the state of the family", got="state=None", fix="state=family.state")
+    return Augmentation(kinds, state) if kinds and state is not None else None
 
 
 def _one_of(name: str, value: str, valid: Sequence[str]) -> None:

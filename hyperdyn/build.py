@@ -60,15 +60,16 @@ def recipe(cfg: DictConfig | Mapping[str, Any], of: Family) -> dict[str, Any]:
         "factor_log": [bool(f.log) for f in of.factors.values()],
     }
     node |= {name: value for name, value in told.items() if name in asked}
-    state = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(of.state).items()}
-    return {"family": of.name, "state": state, "model": node}
+    return {"family": of.name, "state": asdict(of.state, dict_factory=_lists), "model": node}
+
+
+def _lists(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in items}
 
 
 def model(recipe: Mapping[str, Any]) -> AbstractDynamics:
     """The untrained method that a recipe describes."""
-    state = recipe["state"]
-    spec = StateSpec(state["obs_dim"], state["action_dim"], tuple(state["drop"]), tuple(state["angles"]))
-    made: AbstractDynamics = construct(recipe["model"], spec=spec)
+    made: AbstractDynamics = construct(recipe["model"], spec=StateSpec.of(recipe["state"]))
     made.recipe = {name: recipe[name] for name in ("family", "state", "model") if name in recipe}
     return made
 
@@ -78,10 +79,11 @@ def plugins(cfg: Mapping[str, Any] | None, **offered: Any) -> list[Any]:
 
     A node that is null is left out, so that `callbacks.videos=null` switches one off.
     """
-    made = []
-    for node in (plain(cfg) or {}).values():
-        if node is None:
-            continue
-        asked = inspect.signature(get_class(node["_target_"])).parameters
-        made.append(construct(node, **{k: v for k, v in offered.items() if k in asked and k not in node}))
-    return made
+    return [plugin(node, **offered) for node in (plain(cfg) or {}).values() if node is not None]
+
+
+def plugin(cfg: Any, **offered: Any) -> Any:
+    """The object of one node, given those of `offered` that its constructor asks for and the node does not set."""
+    node = plain(cfg)
+    asked = inspect.signature(get_class(node["_target_"])).parameters
+    return construct(node, **{k: v for k, v in offered.items() if k in asked and k not in node})

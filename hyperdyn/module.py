@@ -111,10 +111,10 @@ class DynamicsModule(LightningModule):
 
     def _error(self, expert: Expert, query: Transitions, rows: slice, steps: int) -> tuple[Tensor, Tensor]:
         """Mean error of these rows, and the negative log-likelihood of their first step; zero without a std."""
-        sigma = self.model.norm.change_std
+        relative = self.model.norm.relative
         mean, std = rollout_with_std(expert, query.obs[:, rows, 0], query.action[:, rows, :steps])  # [B,N,T,S]
-        error = (mean - query.next_obs[:, rows, :steps]) / sigma
-        likelihood = error.new_zeros(()) if std is None else _neg_log_likelihood(error[:, :, 0], std[:, :, 0] / sigma)
+        error = relative(mean - query.next_obs[:, rows, :steps])  # [B,N,T,Y]
+        likelihood = error.new_zeros(()) if std is None else _neg_log_likelihood(error[:, :, 0], relative(std[:, :, 0]))
         if self.huber is None:
             return error.square().mean(), likelihood
         return 2 * functional.huber_loss(error, torch.zeros_like(error), delta=self.huber), likelihood

@@ -9,9 +9,10 @@ T     steps of a query
 H     planning horizon
 N     query rows of one system in training, candidates in planning
 S     observation size
+Y     changing entries of an observation, those that a network predicts; all S unless some are constant
 A     action size
 D     feature size: what is left of an observation at a network's input
-X     network input size, D + A
+X     network input size, D + A and one more for each action that is a direction
 Z     size of a code
 P     generated parameters of one expert
 E     episodes of one system
@@ -23,15 +24,39 @@ Observations are in physical units, actions in [-1, 1].
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
+from hyperdyn.errors import ConfigError, ShapeError
 from hyperdyn.movable import Movable
 from hyperdyn.views import Views
+
+
+@dataclass(frozen=True)
+class Frame:
+    """An object that moves in the plane, in whose own frame a network sees the world and predicts.
+
+    A scene that is moved and turned as a whole is then the same scene to every method.
+
+    position: the two entries of an observation that say where it is [m].
+    heading: the entry that says which way it points [rad]; it goes on past pi.
+    directions: entries of an action that are directions of the world, in units of pi [rad].
+    mirrored, mirrored_factors: entries of an action beside the directions, and factors, that change their sign when the
+        scene is seen in a mirror.
+    outline: entries of an observation that give its radius [m] at equal angles counter-clockwise from its front.
+    """
+
+    position: tuple[int, int]
+    heading: int
+    directions: tuple[int, ...] = ()
+    mirrored: tuple[int, ...] = ()
+    mirrored_factors: tuple[int, ...] = ()
+    outline: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,25 +66,84 @@ class StateSpec:
     obs_dim, action_dim: S and A.
     drop: entries that no law of motion depends on (a position on an endless floor); predicted, never an input.
     angles: entries in radians that a network sees as sine and cosine.
+    constant: entries that no action changes (a goal, a wall); carried along, never predicted.
+    frame: of the object that moves, if it is to be seen in its own; takes its position and heading from the input.
     """
 
     obs_dim: int
     action_dim: int
     drop: tuple[int, ...] = ()
     angles: tuple[int, ...] = ()
+    constant: tuple[int, ...] = ()
+    frame: Frame | None = None
+
+    def __post_init__(self) -> None:
+        moving = () if self.frame is None else (*self.frame.position, self.frame.heading)
+        outline = () if self.frame is None else self.frame.outline
+        commands = () if self.frame is None else (*self.frame.directions, *self.frame.mirrored)
+        for what, entries, size in (
+            ("drop", self.drop, self.obs_dim),
+            ("angles", self.angles, self.obs_dim),
+            ("constant", self.constant, self.obs_dim),
+            ("frame", (*moving, *outline), self.obs_dim),
+            ("actions of frame", commands, self.action_dim),
+        ):
+            if any(not 0 <= i < size for i in entries):
+                raise ConfigError(f"state: {what} names entries", got=entries, expected=f"from 0 to {size - 1}")
+        clash = set(moving) & {*self.drop, *self.angles, *self.constant}
+        if clash:
+            raise ConfigError(
+                "state: an entry of the frame has another role", got=sorted(clash), fix="leave it in frame alone"
+            )
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> Self:
+        """From plain containers, such as `dataclasses.asdict` and YAML make.
+
+        Raises:
+            TypeError: a field that there is not, or one that is missing.
+        """
+        frame = fields.get("frame")
+        if isinstance(frame, Mapping):
+            frame = Frame(**{k: tuple(v) if isinstance(v, (list, tuple)) else v for k, v in frame.items()})
+        plain = {k: tuple(v) if isinstance(v, (list, tuple)) else v for k, v in fields.items()}
+        return cls(**{**plain, "frame": frame})
+
+    @property
+    def plain(self) -> tuple[int, ...]:
+        """Entries of an observation that are an input as they are."""
+        seen_otherwise = {*self.drop, *self.angles}
+        if self.frame is not None:
+            seen_otherwise |= {*self.frame.position, self.frame.heading}
+        return tuple(i for i in range(self.obs_dim) if i not in seen_otherwise)
+
+    @property
+    def changing(self) -> tuple[int, ...]:
+        """Entries of an observation that are predicted."""
+        return tuple(i for i in range(self.obs_dim) if i not in self.constant)
+
+    @property
+    def change_dim(self) -> int:
+        return self.obs_dim - len(self.constant)
 
     @property
     def feature_dim(self) -> int:
-        return self.obs_dim - len(self.drop) + len(self.angles)
+        return len(self.plain) + 2 * len(self.angles)
 
     @property
     def input_dim(self) -> int:
-        return self.feature_dim + self.action_dim
+        return self.feature_dim + self.action_dim + (0 if self.frame is None else len(self.frame.directions))
 
 
 @dataclass(frozen=True)
 class Transitions(Movable):
-    """Steps of a system. Leading dimensions are the caller's: [B,K] of a history, [B,N,T] of query rows."""
+    """Steps of a system. Leading dimensions are the caller's: [B,K] of a history, [B,N,T] of query rows.
+
+    >>> import torch, hyperdyn
+    >>> steps = hyperdyn.Transitions(torch.zeros(2, 16, 3), torch.zeros(2, 16, 1), torch.zeros(2, 16, 3))
+    >>> steps.to("cpu").action.shape  # moves as one tensor does
+    torch.Size([2, 16, 1])
+    """
 
     obs: Tensor  # [..., S]
     action: Tensor  # [..., A]
@@ -68,12 +152,39 @@ class Transitions(Movable):
 
 @dataclass(frozen=True)
 class Context(Movable):
-    """All that a model may know of its system. Rows where the mask is False hold anything, even NaN."""
+    """All that a model may know of its system. Rows where the mask is False hold anything, even NaN.
+
+    >>> import hyperdyn
+    >>> history = hyperdyn.Context.of([[0.0, 1.0], [0.1, 0.9]], [[0.5], [-0.5]], [[0.1, 0.9], [0.2, 0.7]])
+    >>> history.history.obs.shape, history.mask.shape  # K = 2 transitions of one system
+    (torch.Size([1, 2, 2]), torch.Size([1, 2]))
+    >>> nothing = hyperdyn.Context.empty(1, hyperdyn.family("pendulum").state)  # K = 0
+    """
 
     history: Transitions  # [B,K,.]
     mask: Tensor  # [B,K] bool
     views: Views | None = None
     factors: Tensor | None = None  # [B,F] the true hidden factors, for a method that is told them
+
+    @classmethod
+    def of(cls, obs: ArrayLike, action: ArrayLike, next_obs: ArrayLike) -> Context:
+        """The context of all these transitions: obs [K,S], action [K,A], next_obs [K,S] of one system, or [B,K,.] of B.
+
+        Arrays of NumPy, tensors or nested lists, in physical units, actions in [-1, 1].
+
+        Raises:
+            ShapeError: the three do not belong together.
+        """
+        s, a, s_next = (torch.as_tensor(value, dtype=torch.float32) for value in (obs, action, next_obs))
+        if s.ndim == 2:
+            s, a, s_next = s[None], a[None], s_next[None]
+        if s.ndim != 3 or s.shape != s_next.shape or a.shape[:-1] != s.shape[:-1]:
+            raise ShapeError(
+                "these are no transitions of one system, or of B systems",
+                got=f"obs {tuple(s.shape)}, action {tuple(a.shape)}, next_obs {tuple(s_next.shape)}",
+                expected="[K,S], [K,A], [K,S], or [B,K,S], [B,K,A], [B,K,S]",
+            )
+        return cls(Transitions(s, a, s_next), torch.ones(s.shape[:2], dtype=torch.bool, device=s.device))
 
     @classmethod
     def empty(cls, batch: int, spec: StateSpec, device: torch.device | str | None = None) -> Context:
@@ -110,12 +221,14 @@ class Expert(ABC):
     aux_loss: [B] what the method asks to be added to the training loss.
     surprise: [B] how badly the context fits what training met, where the method can tell: about 1 where it fits, and 1
         without any context; larger is worse.
+    action_dim: A, where the expert knows it; a planner may then ask the cost for it.
     """
 
     code: Tensor | None = None
     theta: Tensor | None = None
     aux_loss: Tensor | None = None
     surprise: Tensor | None = None
+    action_dim: int | None = None
 
     @abstractmethod
     def start(self, obs: Tensor) -> Any:

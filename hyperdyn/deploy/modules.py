@@ -76,7 +76,7 @@ def rows(norm: Normaliser, generator: torch.Generator, *shape: int) -> Tensors:
     obs = torch.randn(*shape, spec.obs_dim, generator=generator)
     for angles in norm.angle_runs:
         obs[..., angles] = torch.pi * (2 * torch.rand(obs[..., angles].shape, generator=generator) - 1)
-    plain = [i for run in norm.plain_runs for i in range(run.start, run.stop)]
+    plain = list(spec.plain)
     mean, std = norm.input_mean[: len(plain)], norm.input_std[: len(plain)]
     obs[..., plain] = mean + std * obs[..., plain]
     return obs, 2 * torch.rand(*shape, spec.action_dim, generator=generator) - 1
@@ -96,6 +96,8 @@ def model_inputs(model: AbstractDynamics, B: int, K: int, N: int, known: float =
     obs, action = rows(model.norm, generator, B, K)
     prior = model.adapt(Context.empty(B, model.spec))
     next_obs = prior.step(prior.start(obs), action).next_obs
-    next_obs = next_obs + NOISE * model.norm.change_std * torch.randn(obs.shape, generator=generator)
+    next_obs = next_obs + model.norm.spread(
+        obs, NOISE * torch.randn(*obs.shape[:-1], model.spec.change_dim, generator=generator)
+    )
     mask = torch.rand(B, K, generator=generator) < known
     return obs, action, next_obs, mask, *rows(model.norm, generator, B, N)

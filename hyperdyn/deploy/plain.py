@@ -37,12 +37,11 @@ class PlainExpert:
     """s' = s + mu_y + sigma_y f(([features(s), a] - mu_x) / sigma_x), one system's expert as arrays.
 
     layers: weight [in,out] and bias [out] of each. normaliser: input_mean, input_std [X], change_mean, change_std [S].
-    plain: entries of s that are features as they are; the angles' sines and then cosines follow.
+    features(s) are the entries spec.plain, then the sines and then the cosines of the angles.
     """
 
     spec: StateSpec
     activation: str
-    plain: tuple[int, ...]
     layers: tuple[tuple[Array, Array], ...]
     normaliser: dict[str, Array]
 
@@ -62,17 +61,21 @@ class PlainExpert:
                 expected="one whose step is s + f(s, a), as of hyper, fixed, concat, film, function_encoder, grbal",
                 fix="export the whole model: hyperdyn export RUN parts=[model]",
             )
+        if expert.norm.spec.frame is not None or expert.norm.spec.constant:
+            raise ExportError(
+                "this expert predicts in the frame of an object, which plain numbers do not carry",
+                fix="export the whole model: hyperdyn export RUN parts=[model]",
+            )
         assert isinstance(expert, (ChangeExpert, GaussianExpert))
         layers = tuple((_array(_own(w, system)), _array(_own(b, system)[0])) for w, b in found[0])
         norm = expert.norm
-        plain = tuple(i for run in norm.plain_runs for i in range(run.start, run.stop))
         names = ("input_mean", "input_std", "change_mean", "change_std")
-        return cls(norm.spec, name or "silu", plain, layers, {n: _array(getattr(norm, n)) for n in names})
+        return cls(norm.spec, name or "silu", layers, {n: _array(getattr(norm, n)) for n in names})
 
     def step(self, obs: Array, action: Array) -> Array:
         """obs [...,S] and action [...,A] to the next observations [...,S], in the precision of the inputs."""
         angles, n = obs[..., list(self.spec.angles)], self.normaliser
-        x = np.concatenate([obs[..., list(self.plain)], np.sin(angles), np.cos(angles), action], axis=-1)
+        x = np.concatenate([obs[..., list(self.spec.plain)], np.sin(angles), np.cos(angles), action], axis=-1)
         h = (x - n["input_mean"]) / n["input_std"]
         for weight, bias in self.layers[:-1]:
             h = NUMPY[self.activation](h @ weight + bias)
@@ -89,7 +92,7 @@ class PlainExpert:
             "equation": "s' = s + change_mean + change_std * f(([s[plain], sin s[angles], cos s[angles], a]"
             " - input_mean) / input_std); f: h = activation(h @ weight_i + bias_i), the last layer linear",
             "state": asdict(self.spec),
-            "plain": self.plain,
+            "plain": self.spec.plain,
             "activation": self.activation,
             "sizes": [len(self.layers[0][0]), *(len(bias) for _, bias in self.layers)],
             **about,
@@ -114,11 +117,10 @@ class PlainExpert:
             raise ExportError("no expert in this folder", got=str(error), fix="hyperdyn export RUN out=DIR") from error
         if about.get("format") != FORMAT:
             raise ExportError(f"{folder / ABOUT} is of another format", got=about.get("format"), expected=FORMAT)
-        state = about["state"]
-        spec = StateSpec(state["obs_dim"], state["action_dim"], tuple(state["drop"]), tuple(state["angles"]))
+        spec = StateSpec.of(about["state"])
         count = len(about["sizes"]) - 1
         layers = tuple((arrays.pop(f"weight{i}"), arrays.pop(f"bias{i}")) for i in range(count))
-        return cls(spec, about["activation"], tuple(about["plain"]), layers, arrays)
+        return cls(spec, about["activation"], layers, arrays)
 
 
 def _own(values: torch.Tensor, system: int) -> torch.Tensor:

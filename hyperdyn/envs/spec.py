@@ -118,7 +118,7 @@ class Family:
         rules = tuple(self._read(ExactlyOne, given, "exactly_one") for given in self.exactly_one)
         object.__setattr__(self, "factors", factors)
         object.__setattr__(self, "entries", tuple(self.entries))
-        object.__setattr__(self, "state", replace(state, drop=tuple(state.drop), angles=tuple(state.angles)))
+        object.__setattr__(self, "state", state)
         object.__setattr__(self, "exactly_one", tuple(replace(r, factors=tuple(r.factors)) for r in rules))
         if len(self.entries) not in (0, state.obs_dim):
             expected = f"none, or one of each of the {state.obs_dim} entries"
@@ -140,7 +140,7 @@ class Family:
             if name not in valid:
                 raise ConfigError(f"unknown field in {what} of '{self.name}'", got=name, fix=nearest(name, valid))
         try:
-            return kind(**given)
+            return StateSpec.of(given) if kind is StateSpec else kind(**given)  # type: ignore[return-value]
         except TypeError as error:
             raise ConfigError(f"{what} of family '{self.name}'", got=error, expected=", ".join(valid)) from error
 

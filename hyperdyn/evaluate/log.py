@@ -115,11 +115,8 @@ def unusual_inputs(model: AbstractDynamics, log: Transitions, names: Sequence[st
 
     names: of the S entries of an observation.
     """
-    spec, norm = model.spec, model.norm
+    norm = model.norm
     x = norm.inputs(log.obs, log.action).flatten(0, -2).abs()
-    plain = [names[i] for run in norm.plain_runs for i in range(run.start, run.stop)]
-    angles = [names[i] for i in spec.angles]
-    called = [*plain, *(f"sin {n}" for n in angles), *(f"cos {n}" for n in angles)]
-    called += [f"action {i}" for i in range(spec.action_dim)]
+    called = norm.input_names(names)
     high = x.double().quantile(0.99, dim=0) if len(x) < 10**5 else x.double().amax(0)
     return [(name, float(v)) for name, v in zip(called, high, strict=True) if v > UNUSUAL]

@@ -57,7 +57,7 @@ class SplitUncertainty:
         self.surprise: list[float] = []
 
     def update(self, mean: Tensor, std: Tensor, true: Tensor, surprise: Tensor | None) -> None:
-        """mean, std, true [B,N,S], normalised; surprise [B]."""
+        """mean, std, true [B,N,Y], normalised; surprise [B]."""
         for rows in zip(mean, std, true, strict=True):
             self.systems.append(GaussianCalibration().to(mean.device))
             self.systems[-1].update(*rows)
@@ -90,6 +90,6 @@ def add_batch(found: Mapping[int, SplitUncertainty], model: AbstractDynamics, ba
             step = expert.step(expert.start(obs), action)
             if step.std is None:
                 return False
-            mean, true_change = norm.changes(obs, step.next_obs), norm.changes(obs, true)
-            uncertainty.update(mean, step.std / norm.change_std, true_change, expert.surprise)
+            mean, std, truth = (norm.relative(v) for v in (step.next_obs - obs, step.std, true - obs))
+            uncertainty.update(mean, std, truth, expert.surprise)
     return True

@@ -39,13 +39,13 @@ class AbstractDynamics(nn.Module, ABC):
     @property
     @abstractmethod
     def executed_sizes(self) -> tuple[int, ...]:
-        """Layer sizes of the network that one step of an expert executes, from all that it takes (x, a code) to S."""
+        """Layer sizes of the network that one step of an expert executes, from all that it takes (x, a code) to Y."""
 
 
 class ChangeExpert(Expert):
     """s' = s + mu_y + sigma_y * net(x): an expert whose network predicts the normalised change. Its state is s itself.
 
-    net: [B,N,X] to [B,N,S].
+    net: [B,N,X] to [B,N,Y].
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class ChangeExpert(Expert):
         theta: Tensor | None = None,
         aux_loss: Tensor | None = None,
     ) -> None:
+        self.action_dim = norm.spec.action_dim
         self.norm = norm
         self.net = net
         self.code = code
@@ -67,7 +68,7 @@ class ChangeExpert(Expert):
         return obs
 
     def step(self, state: Tensor, action: Tensor) -> Step:
-        change = self.net(self.norm.inputs(state, action))  # [B,N,S]
+        change = self.net(self.norm.inputs(state, action))  # [B,N,Y]
         next_obs = self.norm.advance(state, change)
         return Step(next_obs, next_obs)
 

@@ -29,7 +29,7 @@ class CaDM(AbstractDynamics):
     every other transition and judged on those between. d_m is one more last layer beside f_m's; what it reads of the
     layers below is a constant to it, as `DynamicsModule` asks.
 
-    encoder: (A, S) to a history encoder of ([a_k], [y_k]).
+    encoder: (X - D, Y) to a history encoder of ([a_k], [y_k]).
     hidden: hidden layer sizes of each f_m, and of b.
     members: M.
     backward_weight: beta.
@@ -51,8 +51,8 @@ class CaDM(AbstractDynamics):
         if not hidden or members < 1 or backward_weight < 0:
             got = f"hidden={list(hidden)}, members={members}, backward_weight={backward_weight}"
             raise ConfigError("cadm", got=got, expected="a hidden layer, members >= 1, backward_weight >= 0")
-        self.encoder = encoder(spec.action_dim, spec.obs_dim)
-        self._sizes = (spec.input_dim + self.encoder.code_dim, *hidden, spec.obs_dim)
+        self.encoder = encoder(spec.input_dim - spec.feature_dim, spec.change_dim)
+        self._sizes = (spec.input_dim + self.encoder.code_dim, *hidden, spec.change_dim)
         self.trunk_spec = MLPSpec(self._sizes[:-1], activation)
         self.head_spec = MLPSpec(self._sizes[-2:])
         self.trunk, self.mean_head, self.std_head = (
@@ -68,7 +68,7 @@ class CaDM(AbstractDynamics):
         return self._sizes
 
     def adapt(self, context: Context) -> Expert:
-        action = self.norm.inputs(context.history.obs, context.history.action)[..., -self.spec.action_dim :]
+        action = self.norm.inputs(context.history.obs, context.history.action)[..., self.spec.feature_dim :]
         action, y, mask = clean(action, self.norm.changes(context.history.obs, context.history.next_obs), context.mask)
         code = self.encoder(action, y, mask).code
         aux_loss = self._backward_loss(context.history, action, y, mask) if self.training else None

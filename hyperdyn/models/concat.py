@@ -25,8 +25,8 @@ class Concat(AbstractDynamics):
         activation: str = "silu",
     ) -> None:
         super().__init__(spec)
-        self.encoder = encoder(spec.input_dim, spec.obs_dim)
-        self.net = CodedMLP((spec.input_dim, *hidden, spec.obs_dim), self.encoder.code_dim, activation)
+        self.encoder = encoder(spec.input_dim, spec.change_dim)
+        self.net = CodedMLP((spec.input_dim, *hidden, spec.change_dim), self.encoder.code_dim, activation)
 
     @property
     def executed_sizes(self) -> tuple[int, ...]:

@@ -51,7 +51,7 @@ class Experts(AbstractDynamics):
         super().__init__(spec)
         if systems < 1:
             raise ConfigError("experts: systems", got=systems, expected="1 or more")
-        self.expert_spec = MLPSpec((spec.input_dim, *hidden, spec.obs_dim), activation)
+        self.expert_spec = MLPSpec((spec.input_dim, *hidden, spec.change_dim), activation)
         self.theta = nn.Parameter(torch.stack([self.expert_spec.init() for _ in range(systems)]))  # [n,P]
         self.factors: Tensor
         self.average_error: Tensor
@@ -75,7 +75,7 @@ class Experts(AbstractDynamics):
 
     @torch.no_grad()
     def choose(self, x: Tensor, y: Tensor, mask: Tensor) -> Tensor:
-        """The expert [B] with the least error on the rows x [B,K,X], y [B,K,S] where the mask [B,K] is True."""
+        """The expert [B] with the least error on the rows x [B,K,X], y [B,K,Y] where the mask [B,K] is True."""
         error = (self.errors(x, y) * mask.unsqueeze(-1)).sum(1)  # [B,n]
         error = torch.where(mask.any(1, keepdim=True), error, self.average_error)
         candidates = met(self.factors)

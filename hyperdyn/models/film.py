@@ -38,8 +38,8 @@ class Film(AbstractDynamics):
         if not hidden:
             raise ConfigError("film modulates hidden layers, and there are none", got=[], fix="model.hidden=[128,128]")
         self.hidden = tuple(hidden)
-        self._sizes = (spec.input_dim, *hidden, spec.obs_dim)
-        self.encoder = encoder(spec.input_dim, spec.obs_dim)
+        self._sizes = (spec.input_dim, *hidden, spec.change_dim)
+        self.encoder = encoder(spec.input_dim, spec.change_dim)
         self.net = mlp(self._sizes, activation)
         self.modulation = nn.Linear(self.encoder.code_dim, 2 * sum(hidden), bias=False)
         self._activation = ACTIVATIONS[activation]
@@ -59,7 +59,7 @@ class Film(AbstractDynamics):
         return ChangeExpert(self.norm, net, code=encoding.code, aux_loss=encoding.aux_loss)
 
     def modulated(self, code: Tensor) -> SharedMLP:
-        """code [B,Z] to the network of each system, x [B,N,X] to [B,N,S]."""
+        """code [B,Z] to the network of each system, x [B,N,X] to [B,N,Y]."""
         gain, shift = self.modulation(code).unsqueeze(1).chunk(2, dim=-1)  # [B,1,all hidden units] each
         *body, last = shared_layers(self.net)
         parts = zip(body, gain.split(self.hidden, dim=-1), shift.split(self.hidden, dim=-1), strict=True)

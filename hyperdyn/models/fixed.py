@@ -17,7 +17,7 @@ class Fixed(AbstractDynamics):
 
     def __init__(self, spec: StateSpec, hidden: Sequence[int] = (128, 128), activation: str = "silu") -> None:
         super().__init__(spec)
-        self._sizes = (spec.input_dim, *hidden, spec.obs_dim)
+        self._sizes = (spec.input_dim, *hidden, spec.change_dim)
         self.net = mlp(self._sizes, activation)
 
     @property

@@ -28,8 +28,8 @@ def folded(adapt: Callable[[Context], Expert], with_std: bool = True) -> Callabl
     def fold(context: Context) -> Expert:
         expert = adapt(context)
         if isinstance(expert, ChangeExpert) or (isinstance(expert, GaussianExpert) and not with_std):
-            layers = network_layers(expert.net)
-            if layers is not None:
+            layers, spec = network_layers(expert.net), expert.norm.spec
+            if layers is not None and spec.frame is None and not spec.constant:
                 return FoldedExpert(expert.norm, *layers)
         return expert
 
@@ -44,6 +44,7 @@ class FoldedExpert(Expert):
     """
 
     def __init__(self, norm: Normaliser, layers: list[Layer], activation: Callable[[Tensor], Tensor]) -> None:
+        self.action_dim = norm.spec.action_dim
         self._angles = norm.angle_runs
         self._net = SharedMLP(_fold(norm, layers), activation)
 
@@ -78,9 +79,7 @@ def _fold(norm: Normaliser, layers: list[Layer]) -> list[Layer]:
     weight, bias = layers[0]
     bias = bias - ((norm.input_mean / norm.input_std) @ weight)[:, None]
     weight = weight / norm.input_std[:, None]
-    plain = torch.tensor(
-        [i for run in norm.plain_runs for i in range(run.start, run.stop)], device=weight.device
-    ).long()
+    plain = torch.tensor(norm.spec.plain, device=weight.device).long()
     seen, rest = weight.split([len(plain), weight.shape[1] - len(plain)], dim=1)
     whole = weight.new_zeros(weight.shape[0], norm.spec.obs_dim, weight.shape[2]).index_copy(1, plain, seen)
     layers = [(torch.cat([whole, rest], dim=1), bias), *layers[1:]]

@@ -18,7 +18,7 @@ from hyperdyn.types import Context, Expert, StateSpec
 class FunctionEncoder(AbstractDynamics):
     """s' = s + mu_y + sigma_y (m(x) + sum_j c_j g_j(x)),   c = argmin sum_i |y_i - m(x_i) - G_i c|^2 + ridge |c|^2.
 
-    G_i = [g_1(x_i), ..., g_n(x_i)] is [S,n], and in closed form
+    G_i = [g_1(x_i), ..., g_n(x_i)] is [Y,n], and in closed form
 
         c = (ridge I + sum_i G_i' G_i)^-1 sum_i G_i' (y_i - m(x_i)),   0 where there is no history.
 
@@ -50,13 +50,13 @@ class FunctionEncoder(AbstractDynamics):
             raise ConfigError("function_encoder: basis", got=basis, expected="1 or more")
         if not ridge > 0:
             raise ConfigError("function_encoder: ridge", got=ridge, expected="more than 0", fix="model.ridge=1.0")
-        S = spec.obs_dim
+        Y = spec.change_dim
         self.n_basis = basis
         self.ridge = ridge
-        self._sizes = (spec.input_dim, *hidden, S)
+        self._sizes = (spec.input_dim, *hidden, Y)
         self.trunk = mlp(self._sizes[:-1], activation)
-        self.mean = nn.Linear(hidden[-1], S)
-        self.basis = nn.Linear(hidden[-1], S * basis)
+        self.mean = nn.Linear(hidden[-1], Y)
+        self.basis = nn.Linear(hidden[-1], Y * basis)
         self._activation = ACTIVATIONS[activation]
 
     @property
@@ -69,25 +69,25 @@ class FunctionEncoder(AbstractDynamics):
         return ChangeExpert(self.norm, self.combined(coefficients), code=coefficients)
 
     def evaluate(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Average function [...,S] and basis functions [...,S,n] at x [...,X]."""
+        """Average function [...,Y] and basis functions [...,Y,n] at x [...,X]."""
         h = self._activation(self.trunk(x))
         return self.mean(h), self.basis(h).unflatten(-1, (-1, self.n_basis))
 
     def coefficients(self, x: Tensor, y: Tensor, mask: Tensor) -> Tensor:
-        """c [B,n] of the history x [B,K,X], y [B,K,S] where mask [B,K]."""
+        """c [B,n] of the history x [B,K,X], y [B,K,Y] where mask [B,K]."""
         x, y, mask = clean(x, y, mask)
         mean, basis = self.evaluate(x)
         with torch.autocast(y.device.type, enabled=False):
             keep = mask[..., None].to(y.dtype)  # [B,K,1]
-            residual = ((y - mean.to(y.dtype)) * keep).flatten(1, 2).unsqueeze(-1)  # [B,K*S,1]
-            design = (basis.to(y.dtype) * keep.unsqueeze(-1)).flatten(1, 2)  # [B,K*S,n]
+            residual = ((y - mean.to(y.dtype)) * keep).flatten(1, 2).unsqueeze(-1)  # [B,K*Y,1]
+            design = (basis.to(y.dtype) * keep.unsqueeze(-1)).flatten(1, 2)  # [B,K*Y,n]
             return ridge_regression(design, residual, self.ridge).squeeze(-1)
 
     def combined(self, coefficients: Tensor) -> SharedMLP:
-        """c [B,n] to the network of each system, x [B,N,X] to [B,N,S]."""
+        """c [B,n] to the network of each system, x [B,N,X] to [B,N,Y]."""
         (mean_weight, mean_bias), (weight, bias) = shared_layer(self.mean), shared_layer(self.basis)
-        weight = weight[0].unflatten(-1, (-1, self.n_basis))  # [h,S,n]
-        bias = bias[0].unflatten(-1, (-1, self.n_basis))  # [1,S,n]
+        weight = weight[0].unflatten(-1, (-1, self.n_basis))  # [h,Y,n]
+        bias = bias[0].unflatten(-1, (-1, self.n_basis))  # [1,Y,n]
         own = mean_weight + torch.einsum("hsn,bn->bhs", weight, coefficients)
         own_bias = mean_bias + torch.einsum("hsn,bn->bhs", bias, coefficients)
         return SharedMLP([*shared_layers(self.trunk), (own, own_bias)], self._activation)

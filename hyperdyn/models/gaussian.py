@@ -23,7 +23,7 @@ CENTRE, REACH = -1.5, 4.5
 class GaussianExpert(Expert):
     """s' ~ N(s + mu_y + sigma_y m(x), (sigma_y d(x))^2), a Gaussian of the normalised change. Its state is the mean.
 
-    net: [B,N,X] to (m, d), [B,N,S] each. What d is computed from must not carry a gradient to what m is computed from.
+    net: [B,N,X] to (m, d), [B,N,Y] each. What d is computed from must not carry a gradient to what m is computed from.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class GaussianExpert(Expert):
         aux_loss: Tensor | None = None,
         surprise: Tensor | None = None,
     ) -> None:
+        self.action_dim = norm.spec.action_dim
         self.norm = norm
         self.net = net
         self.code = code
@@ -47,9 +48,9 @@ class GaussianExpert(Expert):
         return obs
 
     def step(self, state: Tensor, action: Tensor) -> Step:
-        change, std = self.net(self.norm.inputs(state, action))  # [B,N,S]
+        change, std = self.net(self.norm.inputs(state, action))  # [B,N,Y]
         next_obs = self.norm.advance(state, change)
-        return Step(next_obs, next_obs, std * self.norm.change_std)
+        return Step(next_obs, next_obs, self.norm.spread(state, std))
 
 
 def bounded_std(raw: Tensor) -> Tensor:
@@ -85,7 +86,7 @@ class GaussianHypernetwork(nn.Module):
 
 @final
 class GeneratedGaussian:
-    """B networks x [B,N,X] to (m, d) [B,N,S], of weights that a `GaussianHypernetwork` generated."""
+    """B networks x [B,N,X] to (m, d) [B,N,Y], of weights that a `GaussianHypernetwork` generated."""
 
     def __init__(self, spec: MLPSpec, theta: Tensor, std_theta: Tensor) -> None:
         trunk, last = MLPSpec(spec.sizes[:-1], spec.activation), MLPSpec(spec.sizes[-2:])
@@ -107,7 +108,7 @@ class GeneratedGaussian:
 
 @final
 class Scaled:
-    """The same mean, and the standard deviation times scale [B,S]."""
+    """The same mean, and the standard deviation times scale [B,Y]."""
 
     def __init__(self, net: GeneratedGaussian, scale: Tensor) -> None:
         self._net = net

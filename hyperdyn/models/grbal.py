@@ -56,7 +56,7 @@ class GrBAL(AbstractDynamics):
         if steps < 1 or inner_lr <= 0:
             got = f"steps={steps}, inner_lr={inner_lr}"
             raise ConfigError("grbal: no gradient step", got=got, expected="steps >= 1 and inner_lr > 0")
-        self.expert_spec = MLPSpec((spec.input_dim, *hidden, spec.obs_dim), activation)
+        self.expert_spec = MLPSpec((spec.input_dim, *hidden, spec.change_dim), activation)
         self.order = order
         self.theta0 = nn.Parameter(self.expert_spec.init())  # [P]
         groups = self.expert_spec.n_params if rates == "parameter" else len(self.expert_spec.chunks)

@@ -31,8 +31,8 @@ class Hyper(AbstractDynamics):
         rank: int = 16,
     ) -> None:
         super().__init__(spec)
-        self.expert_spec = MLPSpec((spec.input_dim, *hidden, spec.obs_dim), activation)
-        self.encoder = encoder(spec.input_dim, spec.obs_dim)
+        self.expert_spec = MLPSpec((spec.input_dim, *hidden, spec.change_dim), activation)
+        self.encoder = encoder(spec.input_dim, spec.change_dim)
         self.hypernetwork = Hypernetwork(self.expert_spec, self.encoder.code_dim, head, rank)
 
     @property

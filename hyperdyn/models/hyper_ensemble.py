@@ -47,8 +47,8 @@ class HyperEnsemble(AbstractDynamics):
         super().__init__(spec)
         if members < 1:
             raise ConfigError("an ensemble of nobody", got=members, expected="model.members of 1 or more")
-        self.expert_spec = MLPSpec((spec.input_dim, *hidden, spec.obs_dim), activation)
-        self.encoders = nn.ModuleList(encoder(spec.input_dim, spec.obs_dim) for _ in range(members))
+        self.expert_spec = MLPSpec((spec.input_dim, *hidden, spec.change_dim), activation)
+        self.encoders = nn.ModuleList(encoder(spec.input_dim, spec.change_dim) for _ in range(members))
         dims = [e.code_dim for e in self.encoders if isinstance(e, AbstractHistoryEncoder)]
         self.hypernetworks = nn.ModuleList(GaussianHypernetwork(self.expert_spec, dim, head, rank) for dim in dims)
 

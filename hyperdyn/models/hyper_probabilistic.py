@@ -51,8 +51,8 @@ class HyperProbabilistic(AbstractDynamics):
         rank: int = 16,
     ) -> None:
         super().__init__(spec)
-        self.expert_spec = MLPSpec((spec.input_dim, *hidden, spec.obs_dim), activation)
-        self.encoder = encoder(spec.input_dim, spec.obs_dim)
+        self.expert_spec = MLPSpec((spec.input_dim, *hidden, spec.change_dim), activation)
+        self.encoder = encoder(spec.input_dim, spec.change_dim)
         self.hypernetwork = GaussianHypernetwork(self.expert_spec, self.encoder.code_dim, head, rank)
         self.log_worth = nn.Parameter(torch.full((2,), INITIAL_WORTH).log())  # of nu and mu
         self.log_unseen = nn.Parameter(torch.zeros(LEVELS))  # log c_K at K = 0, 1, 3, 7, ...
@@ -86,7 +86,7 @@ class HyperProbabilistic(AbstractDynamics):
         )
 
     def scale(self, chi_square: Tensor, count: Tensor) -> Tensor:
-        """g [B,S] of chi2_s [B,S] over `count` [B] transitions."""
+        """g [B,Y] of chi2_s [B,Y] over `count` [B] transitions."""
         K, (nu, mu) = count.unsqueeze(1), self.log_worth.exp()
         rho = (mu + K * chi_square.mean(1, keepdim=True)) / (mu + K)
         unseen = between(count, LEVELS) @ self.log_unseen  # [B]
@@ -94,16 +94,16 @@ class HyperProbabilistic(AbstractDynamics):
 
     @torch.no_grad()
     def _latent_dim(self) -> int:
-        X, S = self.spec.input_dim, self.spec.obs_dim
-        return self.encoder(torch.zeros(1, 0, X), torch.zeros(1, 0, S), torch.zeros(1, 0).bool()).latent.shape[1]
+        X, Y = self.spec.input_dim, self.spec.change_dim
+        return self.encoder(torch.zeros(1, 0, X), torch.zeros(1, 0, Y), torch.zeros(1, 0).bool()).latent.shape[1]
 
 
 def _misfit(net: GeneratedGaussian, x: Tensor, y: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """chi2_s [B,S] of an expert on its own context, 1 without any; and the context's negative log-likelihood [B].
+    """chi2_s [B,Y] of an expert on its own context, 1 without any; and the context's negative log-likelihood [B].
 
     The first carries no gradient, the second one to the standard deviation alone.
     """
-    mean, std = net(x)  # [B,K,S]
+    mean, std = net(x)  # [B,K,Y]
     white = ((y - mean).detach() / std).square()
     keep = mask.unsqueeze(2).to(y.dtype)
     count = keep.sum(1)  # [B,1]

@@ -22,16 +22,16 @@ class HyperReleased(AbstractDynamics):
 
     e: 16 X - 128 - 128 - 1 on the last 16 normalised (obs, action), side by side; the code is one number.
     g: 1 - 32 - P, leaky ReLU, weights and biases drawn from N(0, 0.1); there is no theta0.
-    f: X - 128 - 128 - S, ReLU.
+    f: X - 128 - 128 - Y, ReLU.
 
     Here weights are generated once per context and shared by its query rows; there, once per row.
     """
 
     def __init__(self, spec: StateSpec) -> None:
         super().__init__(spec)
-        X, S = spec.input_dim, spec.obs_dim
-        self.expert_spec = MLPSpec((X, *HIDDEN, S), "relu")
-        self.encoder = FlatEncoder(X, S, CODE_DIM, HISTORY, HIDDEN, changes=False, activation="relu")
+        X, Y = spec.input_dim, spec.change_dim
+        self.expert_spec = MLPSpec((X, *HIDDEN, Y), "relu")
+        self.encoder = FlatEncoder(X, Y, CODE_DIM, HISTORY, HIDDEN, changes=False, activation="relu")
         self.hypernetwork = nn.Sequential(
             nn.Linear(CODE_DIM, HYPER_HIDDEN), nn.LeakyReLU(), nn.Linear(HYPER_HIDDEN, self.expert_spec.n_params)
         )

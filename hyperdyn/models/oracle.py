@@ -37,7 +37,7 @@ class Oracle(AbstractDynamics):
     ) -> None:
         super().__init__(spec)
         self.scaling = FactorScaling(factor_ranges, factor_log)
-        self.expert_spec = MLPSpec((spec.input_dim, *hidden, spec.obs_dim), activation)
+        self.expert_spec = MLPSpec((spec.input_dim, *hidden, spec.change_dim), activation)
         self.encoder = mlp((self.scaling.factor_dim, *encoder_hidden, code_dim), activation)
         self.hypernetwork = Hypernetwork(self.expert_spec, code_dim, head, rank)
 

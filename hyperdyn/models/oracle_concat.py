@@ -35,7 +35,7 @@ class OracleConcat(AbstractDynamics):
         super().__init__(spec)
         self.scaling = FactorScaling(factor_ranges, factor_log)
         self.encoder = mlp((self.scaling.factor_dim, *encoder_hidden, code_dim), activation)
-        self.net = CodedMLP((spec.input_dim, *hidden, spec.obs_dim), code_dim, activation)
+        self.net = CodedMLP((spec.input_dim, *hidden, spec.change_dim), code_dim, activation)
 
     @property
     def executed_sizes(self) -> tuple[int, ...]:

@@ -34,14 +34,14 @@ class Recurrent(AbstractDynamics):
         activation: str = "silu",
     ) -> None:
         super().__init__(spec)
-        X, S = spec.input_dim, spec.obs_dim
-        self._sizes = (X + S, state_dim, *hidden, S)
-        self.gru = nn.GRU(X + S, state_dim, batch_first=True)
-        self.net = mlp((X + state_dim, *hidden, S), activation)
+        X, Y = spec.input_dim, spec.change_dim
+        self._sizes = (X + Y, state_dim, *hidden, Y)
+        self.gru = nn.GRU(X + Y, state_dim, batch_first=True)
+        self.net = mlp((X + state_dim, *hidden, Y), activation)
 
     @property
     def executed_sizes(self) -> tuple[int, ...]:
-        """(X + S, size of h, ..., S): the first layer is the GRU's, with three gates a unit, and sees h as well."""
+        """(X + Y, size of h, ..., Y): the first layer is the GRU's, with three gates a unit, and sees h as well."""
         return self._sizes
 
     def adapt(self, context: Context) -> Expert:
@@ -56,7 +56,7 @@ class Recurrent(AbstractDynamics):
         return states[torch.arange(mask.shape[0], device=mask.device), mask.sum(1)]
 
     def feed(self, row: Tensor, memory: Tensor) -> Tensor:
-        """The hidden state [...,hidden] after one more row [x, y], [...,X+S]."""
+        """The hidden state [...,hidden] after one more row [x, y], [...,X+Y]."""
         gru = self.gru
         weights = (gru.weight_ih_l0, gru.weight_hh_l0, gru.bias_ih_l0, gru.bias_hh_l0)
         after = torch.gru_cell(row.flatten(0, -2), memory.flatten(0, -2), *weights)  # type: ignore[arg-type]
@@ -72,7 +72,7 @@ class Remembered:
 
     obs: Tensor  # [B,N,S]
     memory: Tensor  # [B,N,hidden] before `unread`
-    unread: Tensor | None = None  # [B,N,X+S]
+    unread: Tensor | None = None  # [B,N,X+Y]
 
 
 @final
@@ -83,6 +83,7 @@ class RecurrentExpert(Expert):
     """
 
     def __init__(self, model: Recurrent, memory: Tensor) -> None:
+        self.action_dim = model.spec.action_dim
         self.model = model
         self.code = memory
 
@@ -95,6 +96,6 @@ class RecurrentExpert(Expert):
         model = self.model
         memory = state.memory if state.unread is None else model.feed(state.unread, state.memory)
         x = model.norm.inputs(state.obs, action)
-        change = model.net(torch.cat([x, memory], dim=-1))  # [B,N,S]
+        change = model.net(torch.cat([x, memory], dim=-1))  # [B,N,Y]
         next_obs = model.norm.advance(state.obs, change)
         return Step(Remembered(next_obs, memory, torch.cat([x, change], dim=-1)), next_obs)

@@ -41,7 +41,7 @@ class SystemExperts(AbstractDynamics):
         super().__init__(spec)
         if systems < 1:
             raise ConfigError("system_experts: systems", got=systems, expected="1 or more")
-        self.expert_spec = MLPSpec((spec.input_dim, *hidden, spec.obs_dim), activation)
+        self.expert_spec = MLPSpec((spec.input_dim, *hidden, spec.change_dim), activation)
         self.theta = nn.Parameter(torch.stack([self.expert_spec.init() for _ in range(systems)]))  # [n,P]
         self.factors: Tensor
         self.register_buffer("factors", no_systems(systems, factor_dim))

@@ -33,7 +33,7 @@ class CodedMLP(nn.Module):
         self._activation = ACTIVATIONS[activation]
 
     def forward(self, code: Tensor) -> SharedMLP:
-        """code [B,Z] to the network of each system, x [B,N,X] to [B,N,S]."""
+        """code [B,Z] to the network of each system, x [B,N,X] to [B,N,Y]."""
         (weight, bias), *rest = shared_layers(self.net)
         seen, of_code = weight.split([self.input_dim, code.shape[1]], dim=1)  # [1,X,h], [1,Z,h]
         bias = (bias[0] + code @ of_code[0]).unsqueeze(1)  # [B,1,h]

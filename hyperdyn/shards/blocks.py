@@ -30,6 +30,8 @@ class Draw:
     history: int  # K, transitions of its context
     where: float = 0.0  # in [0, 1): where the context comes from
     style: float = 0.0  # in [0, 1): which style it has
+    turn: float = 0.0  # in [0, 1): the share of a circle that it may be turned by
+    mirror: float = 0.0  # in [0, 1): below a half it may be mirrored
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,12 +68,11 @@ class ElasticSampler:
         B = self.systems
         size = rng.choice(self.history_sizes, size=1 if self.same_history_size else B)
         history = np.broadcast_to(size, B)
-        where, style = rng.random((2, B))
+        chances = rng.random((4, B))  # where, style, turn and mirror of each draw
         system, k = (column[self.consumed : self.consumed + B] for column in self._order)
         self.consumed += B
         return [
-            Draw(*values)
-            for values in zip(*(c[mine].tolist() for c in (system, k, history, where, style)), strict=True)
+            Draw(*values) for values in zip(*(c[mine].tolist() for c in (system, k, history, *chances)), strict=True)
         ]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from hyperdyn.errors import ConfigError, ShardError
-from hyperdyn.shards.blocks import AbstractBlocks
+from hyperdyn.shards.blocks import AbstractBlocks, Draw
 from hyperdyn.shards.episodes import Episodes, by_system
 from hyperdyn.shards.format import ShardInfo
 from hyperdyn.shards.sampler import ElasticSampler
@@ -32,6 +32,7 @@ class WindowStream:
     The stream counts its epochs itself: Lightning, resumed from the end of an epoch of a run that `max_steps` ends,
     counts one more than there was.
 
+    augment: what is done to each batch, given how its blocks were drawn.
     limit: where an epoch ends early, in batches or as a share of them, as Lightning's `limit_train_batches`.
     rank, world: which part of each batch this process gets.
     agree: makes a number that rank 0 has found known to all ranks.
@@ -44,6 +45,7 @@ class WindowStream:
         make_blocks: MakeBlocks,
         order: ElasticSampler,
         *,
+        augment: Callable[[Batch, Sequence[Draw]], Batch] | None = None,
         rank: int = 0,
         world: int = 1,
         agree: Callable[[int], int] = int,
@@ -55,6 +57,7 @@ class WindowStream:
         self.world = world
         self.limit: int | float = 1.0
         self._make_blocks = make_blocks
+        self._augment = augment
         self.agree = agree
         self._blocks: AbstractBlocks[Any]
         self._arranged: tuple[int, int] | None = None  # epoch and shards that the blocks belong to
@@ -73,8 +76,10 @@ class WindowStream:
         self._arrange()
         epoch = self.order.epoch  # asked for its length after the last batch, the stream is in the next one
         while self.order.epoch == epoch and not self._finished:
-            blocks = [self._blocks.block(draw) for draw in self.order.batch(self.rank, self.world)]
-            yield assemble(blocks, [self.rows(block.episodes) for block in blocks], self._blocks.horizon)
+            draws = self.order.batch(self.rank, self.world)
+            blocks = [self._blocks.block(draw) for draw in draws]
+            batch = assemble(blocks, [self.rows(block.episodes) for block in blocks], self._blocks.horizon)
+            yield batch if self._augment is None else self._augment(batch, draws)
 
     @property
     def _finished(self) -> bool:

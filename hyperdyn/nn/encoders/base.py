@@ -32,7 +32,7 @@ class AbstractHistoryEncoder(nn.Module, ABC):
 
     A masked row is as if it were not there: whatever it holds, NaN too, changes no bit of the code or of a gradient.
 
-    input_dim, target_dim: X and S.
+    input_dim, target_dim: X and Y.
     """
 
     def __init__(self, input_dim: int, target_dim: int) -> None:
@@ -50,7 +50,7 @@ class AbstractHistoryEncoder(nn.Module, ABC):
         """As `forward`, given K >= 1 and zeros in the masked rows."""
 
     def forward(self, x: Tensor, y: Tensor, mask: Tensor) -> Encoding:
-        """x [B,K,X] normalised inputs, y [B,K,S] normalised changes, mask [B,K] bool."""
+        """x [B,K,X] normalised inputs, y [B,K,Y] normalised changes, mask [B,K] bool."""
         return self.encode(*clean(x, y, mask))
 
 

@@ -109,7 +109,7 @@ class InformationEncoder(AbstractHistoryEncoder):
         return self._code_dim
 
     def evidence(self, x: Tensor, y: Tensor, mask: Tensor) -> Evidence:
-        """What the transitions x [B,K,X], y [B,K,S] where mask [B,K] say."""
+        """What the transitions x [B,K,X], y [B,K,Y] where mask [B,K] say."""
         return self._evidence(*clean(x, y, mask))
 
     def posterior(self, evidence: Evidence) -> Posterior:
@@ -139,7 +139,7 @@ class InformationEncoder(AbstractHistoryEncoder):
         summary = (self.features(rows).to(y.dtype) * keep).sum(1)
         jacobian, log_precision = self.jacobian(rows).to(y.dtype).split([S * self.latent_dim, S], dim=-1)
         with torch.autocast(y.device.type, enabled=False):
-            root = torch.exp(bend(log_precision) / 2) * keep  # [B,K,S] sqrt(w)
+            root = torch.exp(bend(log_precision) / 2) * keep  # [B,K,Y] sqrt(w)
             gain = torch.cat([jacobian.unflatten(-1, (S, -1)), residual.unsqueeze(-1)], dim=-1)  # [B,K,S,Z+1]
             gain = (gain * root.unsqueeze(-1)).flatten(1, 2)  # [B,K*S,Z+1]
             gram = gain.mT @ gain  # [B,Z+1,Z+1]
