@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperdyn.envs.simulator import AbstractSimulator
+from hyperdyn.envs.termination import Termination
 from hyperdyn.errors import ConfigError, nearest
 from hyperdyn.types import Objective, StateSpec
 
@@ -98,6 +99,8 @@ class Family:
     entries: names of an observation's entries with their units, for figures and tables; none or all.
     objective: reward of one step on batches, equal to the environment's own.
     simulator: (family, factors [B,F]) to the batched simulator.
+    termination: whether a step ends an episode; None where episodes only end by their length.
+    builder: makes the environment of one system from `env_id` and keyword arguments; `gymnasium.make` if None.
     """
 
     name: str
@@ -111,6 +114,8 @@ class Family:
     exactly_one: tuple[ExactlyOne, ...] = ()
     env_kwargs: Mapping[str, Any] = field(default_factory=dict)
     entries: tuple[str, ...] = ()
+    termination: Termination | None = None
+    builder: Callable[..., gymnasium.Env[Any, Any]] | None = None
 
     def __post_init__(self) -> None:
         factors = {name: self._read(Factor, given, f"factor '{name}'") for name, given in self.factors.items()}
@@ -184,7 +189,8 @@ class Family:
     def make(self, factors: NDArray[np.float64], **kwargs: Any) -> gymnasium.Env[Any, Any]:
         """The Gymnasium environment of one system, factors [F]."""
         hidden = dict(zip(self.factors, map(float, factors), strict=True))
-        return gymnasium.make(self.env_id, **{**self.env_kwargs, **hidden, **kwargs})
+        make = self.builder or gymnasium.make
+        return make(self.env_id, **{**self.env_kwargs, **hidden, **kwargs})
 
     def simulate(self, factors: NDArray[np.float64]) -> AbstractSimulator:
         """The batched simulator of B systems, factors [B,F]."""

@@ -22,7 +22,7 @@ class SteppingSimulator(AbstractSimulator):
 
         state: attribute, the physics state [X]; all that a step depends on
         set_state(state): put the system into a state [X]
-        observe(state): static or class method, observations [...,S] of states [...,X]; left out if they are the same
+        observe(state): method, observations [...,S] of states [...,X]; left out if they are the same
         state_of(obs): its inverse, where there is one; left out if they are the same
         segments(state), ground(x): the side view for videos, as in `skeleton.Drawable`; left out, there are no videos
 
@@ -33,7 +33,8 @@ class SteppingSimulator(AbstractSimulator):
     def __init__(self, family: Family, factors: Array) -> None:
         self.batch = len(factors)
         self.envs: list[Any] = [family.make(row).unwrapped for row in factors]
-        self._type: Any = type(self.envs[0]) if self.envs else object
+        self._first: Any = self.envs[0] if self.envs else object()
+        self._type = type(self._first)
         for name in ("state", "set_state") if self.envs else ():
             if not hasattr(self.envs[0], name):
                 raise EnvError(
@@ -57,14 +58,14 @@ class SteppingSimulator(AbstractSimulator):
         return states
 
     def observe(self, state: Array) -> Array:
-        seen: Array = self._type.observe(state) if hasattr(self._type, "observe") else state
+        seen: Array = self._first.observe(state) if hasattr(self._first, "observe") else state
         return seen
 
     def state_of(self, obs: Array) -> Array:
-        if hasattr(self._type, "state_of"):
-            state: Array = self._type.state_of(obs)
+        if hasattr(self._first, "state_of"):
+            state: Array = self._first.state_of(obs)
             return state
-        if hasattr(self._type, "observe"):
+        if hasattr(self._first, "observe"):
             raise EnvError(
                 f"observations of {self._type.__name__} do not determine its state", fix="give it a method `state_of`"
             )
