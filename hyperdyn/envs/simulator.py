@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from hyperdyn.views import Views
 
 Array = NDArray[np.float64]
 
@@ -40,4 +43,16 @@ class AbstractSimulator(ABC):
         """States [B,N,T,X] after each of the actions [B,N,T,A] in [-1,1], from states [B,N,X].
 
         Row (b, n) is simulated by system b; the first returned state is the one after the first action.
+        """
+
+
+@runtime_checkable
+class HasCameras(Protocol):
+    """What a simulator offers besides, if cameras look at its systems."""
+
+    def views(self, system: int, state: Array) -> Views:
+        """What the cameras see of one of the B systems in state [X]: views of one system, with the object's pose.
+
+        Equal states give equal views. The mask and the true shape may be there too; the shape is the same in each call,
+        and so is all but the pictures and the pose in the number and size of what it holds.
         """
