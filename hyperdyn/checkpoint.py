@@ -27,6 +27,11 @@ def load(run: str | Path, *, trust: Sequence[str] = ()) -> AbstractDynamics:
     Weights are read as tensors only and classes are taken from hyperdyn alone, so that a file from elsewhere cannot run
     code. Name further packages whose classes may be built in `trust`.
 
+        >>> import hyperdyn
+        >>> model = hyperdyn.load("runs/pendulum-hyper")
+        >>> model.executed_sizes
+        (4, 128, 128, 3)
+
     Raises:
         CheckpointError: no such file, not one of ours, or of a newer version.
     """

@@ -27,6 +27,12 @@ def save_pretrained(model: AbstractDynamics, folder: str | Path, **about: Any) -
 
     about: plain values to keep beside it, as of `read_about`.
 
+        >>> import hyperdyn
+        >>> folder = hyperdyn.save_pretrained(hyperdyn.load("runs/pendulum-hyper"), "my_model", dt=0.05)
+        >>> sorted(path.name for path in folder.iterdir())
+        ['config.json', 'model.safetensors']
+        >>> same = hyperdyn.load("my_model")
+
     Raises:
         CheckpointError: a model that was built by hand, without a recipe.
     """

@@ -21,6 +21,14 @@ def available() -> list[str]:
 def load(name: str) -> Family:
     """The family of this name.
 
+        >>> import hyperdyn
+        >>> family = hyperdyn.family("pendulum")
+        >>> family.factor_names, family.state.obs_dim, family.state.action_dim
+        (('gravity', 'mass', 'length'), 3, 1)
+        >>> env = family.make(family.draw("interpolation", 1, 0)[0])  # a Gymnasium environment
+        >>> env.reset(seed=0)[0].shape
+        (3,)
+
     Raises:
         ConfigError: there is no such family.
     """

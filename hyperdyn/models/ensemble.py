@@ -37,6 +37,7 @@ class EnsembleExpert(Expert):
         aux_loss: Tensor | None = None,
         surprise: Tensor | None = None,
     ) -> None:
+        self.action_dim = members.action_dim
         self.members = members
         self.size = size
         self.split = split

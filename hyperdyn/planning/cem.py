@@ -29,6 +29,14 @@ class CEM(AbstractPlanner):
     correlation: AR(1) coefficient of the noise from one step to the next.
     momentum: how much of the old mean and std survives a refit.
     execute: "mean" of the elites, or the "best" candidate.
+
+        >>> import torch, hyperdyn
+        >>> def cost(actions):  # [B,N,H,A] to [B,N]: how far each action is from 0.5
+        ...     return (actions - 0.5).square().sum((2, 3))
+        >>> planner = hyperdyn.CEM(horizon=4, iterations=10)
+        >>> plan = planner.plan(cost, action_dim=1, generators=[torch.Generator().manual_seed(0)])
+        >>> plan.actions.shape, bool((plan.actions - 0.5).abs().max() < 0.1)
+        (torch.Size([1, 4, 1]), True)
     """
 
     def __init__(
@@ -65,8 +73,13 @@ class CEM(AbstractPlanner):
 
     @torch.no_grad()
     def plan(
-        self, cost: CostFn, action_dim: int, generators: Sequence[torch.Generator], warm: Plan | None = None
+        self,
+        cost: CostFn,
+        action_dim: int | None = None,
+        generators: Sequence[torch.Generator] | None = None,
+        warm: Plan | None = None,
     ) -> Plan:
+        action_dim, generators = checks.asked(cost, action_dim, generators)
         B, H, N = len(generators), self.horizon, self.candidates
         checks.fits(warm, B, H, action_dim)
         noise = correlated(ar1_factor(H, self.correlation), generators, self.iterations * N, action_dim)

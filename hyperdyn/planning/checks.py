@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from hyperdyn.errors import ConfigError, ShapeError
+from hyperdyn.planning.base import SizedCost
 from hyperdyn.types import CostFn, Plan
 
 
@@ -44,6 +45,25 @@ def choice(valid: Sequence[str], **options: str) -> None:
     for name, value in options.items():
         if value not in valid:
             raise ConfigError(f"unknown value of planner option '{name}'", got=value, expected=" or ".join(valid))
+
+
+def asked(
+    cost: CostFn, action_dim: int | None, generators: Sequence[torch.Generator] | None
+) -> tuple[int, Sequence[torch.Generator]]:
+    """Size of an action and a generator for each system, from the cost where they are not given; see `plan`."""
+    sized = cost if isinstance(cost, SizedCost) else None
+    if action_dim is None and sized is not None:
+        action_dim = sized.action_dim
+    if generators is None and sized is not None:
+        generators = [torch.Generator(sized.device).manual_seed(0) for _ in range(sized.batch)]
+    if action_dim is None or generators is None:
+        raise ConfigError(
+            "nobody says for how many systems to plan, or how large an action is",
+            got=f"action_dim={action_dim}, generators={generators}",
+            expected="both, or a cost that knows: hyperdyn.cost(expert, obs, objective)",
+            fix="planner.plan(cost, action_dim=6, generators=[torch.Generator().manual_seed(0)])",
+        )
+    return action_dim, generators
 
 
 def fits(warm: Plan | None, batch: int, horizon: int, action_dim: int) -> None:

@@ -77,6 +77,16 @@ def run_episodes(
     device: where models and planner work. The simulator is on the CPU.
     on_step: called after each step with the number of steps done.
 
+        >>> import hyperdyn
+        >>> family, model = hyperdyn.family("pendulum"), hyperdyn.load("runs/pendulum-hyper")
+        >>> simulator = family.simulate(family.draw("interpolation", 2, 0))
+        >>> setting = (hyperdyn.CEM(horizon=8), family.objective, family.state)
+        >>> episodes = hyperdyn.run_episodes(
+        ...     simulator, simulator.reset([0, 1]), model.adapt, *setting, steps=3, seeds=[0, 1]
+        ... )
+        >>> episodes.action.shape, episodes.returns.shape
+        ((2, 3, 1), (2,))
+
     Raises:
         ConfigError: not one seed per system, more candidates to keep than the planner returns, or a risk of experts
             that give no std.

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from typing import final
+
 import torch
 from torch import Tensor
 
-from hyperdyn.errors import ConfigError
-from hyperdyn.types import CostFn, Expert, Objective
+from hyperdyn.errors import ConfigError, ShapeError
+from hyperdyn.types import Expert, Objective
 
 
-def trajectory_cost(expert: Expert, obs: Tensor, objective: Objective, risk: float = 0.0) -> CostFn:
+def trajectory_cost(expert: Expert, obs: Tensor, objective: Objective, risk: float = 0.0) -> TrajectoryCost:
+    """The cost of acting from obs [B,S], or from [S] of one system, that a planner minimises; see `TrajectoryCost`.
+
+    >>> import torch, hyperdyn
+    >>> family = hyperdyn.family("pendulum")
+    >>> expert = hyperdyn.load("runs/pendulum-hyper").adapt(hyperdyn.Context.empty(1, family.state))
+    >>> cost = hyperdyn.cost(expert, torch.tensor([1.0, 0.0, 0.0]), family.objective)
+    >>> cost(torch.zeros(1, 5, 8, 1)).shape  # five candidates of eight steps
+    torch.Size([1, 5])
+    >>> cost.action_dim
+    1
+    """
+    return TrajectoryCost(expert, obs, objective, risk)
+
+
+@final
+class TrajectoryCost:
     """Minus the summed reward of H predicted steps from obs [B,S], and `risk` times how uncertain each reward is.
 
         cost = sum_t (-r_t + risk * std(r_t)),   std(r_t)^2 = sum_s (dr_t / ds'_s * std_s)^2
@@ -20,34 +38,50 @@ def trajectory_cost(expert: Expert, obs: Tensor, objective: Objective, risk: flo
 
     The objective is asked once for all steps, on [B,H,N,.], and not once per step.
 
+    batch, action_dim, device: B, A (None if the expert does not know it) and where obs is; a planner asks for them.
+
     Raises:
+        ShapeError: obs is neither [B,S] nor [S].
         ConfigError: when it is asked, a risk other than 0 and an expert that gives no std.
     """
-    B, S = obs.shape
 
-    def cost(actions: Tensor) -> Tensor:
-        N = actions.shape[1]
-        s = obs[:, None].expand(B, N, S)
-        state = expert.start(s)
-        visited, stds = [s], []
-        for action in actions.unbind(dim=2):
-            step = expert.step(state, action)
-            state = step.state
-            visited.append(step.next_obs)
-            stds.append(step.std)
-        path = torch.stack(visited, dim=1)  # [B,H+1,N,S]
-        before, after, actions = path[:, :-1], path[:, 1:], actions.transpose(1, 2)
-        if not risk:
-            return -objective(before, actions, after).sum(dim=1)
-        known = [std for std in stds if std is not None]
-        if not known:
-            fix = "risk=0, or a method that gives standard deviations, such as hyper_probabilistic"
-            raise ConfigError("nothing is known of the risk: this method gives no std", got=f"risk={risk}", fix=fix)
-        reward, gradient = _linearised(objective, before, actions, after)
-        spread = (gradient * torch.stack(known, dim=1)).square().sum(-1).sqrt()  # [B,H,N]
-        return (risk * spread - reward).sum(dim=1)
+    def __init__(self, expert: Expert, obs: Tensor, objective: Objective, risk: float = 0.0) -> None:
+        if obs.ndim not in (1, 2):
+            raise ShapeError("a plan starts from one observation a system", got=tuple(obs.shape), expected="[B,S], [S]")
+        self.expert = expert
+        self.obs = obs if obs.ndim == 2 else obs[None]
+        self.objective = objective
+        self.risk = risk
+        self.batch = len(self.obs)
+        self.action_dim = expert.action_dim
+        self.device = obs.device
 
-    return cost
+    def __call__(self, actions: Tensor) -> Tensor:
+        """Candidate actions [B,N,H,A] to their cost [B,N]."""
+        B, N, _, _ = actions.shape
+        return rows_cost(self.expert, self.obs[:, None].expand(B, N, -1), actions, self.objective, self.risk)
+
+
+def rows_cost(expert: Expert, obs: Tensor, actions: Tensor, objective: Objective, risk: float = 0.0) -> Tensor:
+    """The cost [B,N] of actions [B,N,H,A] where every row starts from an observation of its own, obs [B,N,S]."""
+    state = expert.start(obs)
+    visited, stds = [obs], []
+    for action in actions.unbind(dim=2):
+        step = expert.step(state, action)
+        state = step.state
+        visited.append(step.next_obs)
+        stds.append(step.std)
+    path = torch.stack(visited, dim=1)  # [B,H+1,N,S]
+    before, after, actions = path[:, :-1], path[:, 1:], actions.transpose(1, 2)
+    if not risk:
+        return -objective(before, actions, after).sum(dim=1)
+    known = [std for std in stds if std is not None]
+    if not known:
+        fix = "risk=0, or a method that gives standard deviations, such as hyper_probabilistic"
+        raise ConfigError("nothing is known of the risk: this method gives no std", got=f"risk={risk}", fix=fix)
+    reward, gradient = _linearised(objective, before, actions, after)
+    spread = (gradient * torch.stack(known, dim=1)).square().sum(-1).sqrt()  # [B,H,N]
+    return (risk * spread - reward).sum(dim=1)
 
 
 def _linearised(objective: Objective, before: Tensor, actions: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:

@@ -29,6 +29,13 @@ class ICEM(AbstractPlanner):
     beta: exponent of the noise's spectrum; 0 is white.
     momentum: how much of the old mean and std survives a refit.
     execute: the "best" candidate, or the "mean" of the elites.
+
+        >>> import torch, hyperdyn
+        >>> def cost(actions):  # [B,N,H,A] to [B,N]
+        ...     return actions.square().sum((2, 3))
+        >>> planner = hyperdyn.ICEM(horizon=4)
+        >>> planner.plan(cost, action_dim=2, generators=[torch.Generator().manual_seed(0)]).actions.shape
+        torch.Size([1, 4, 2])
     """
 
     def __init__(
@@ -65,8 +72,13 @@ class ICEM(AbstractPlanner):
 
     @torch.no_grad()
     def plan(
-        self, cost: CostFn, action_dim: int, generators: Sequence[torch.Generator], warm: Plan | None = None
+        self,
+        cost: CostFn,
+        action_dim: int | None = None,
+        generators: Sequence[torch.Generator] | None = None,
+        warm: Plan | None = None,
     ) -> Plan:
+        action_dim, generators = checks.asked(cost, action_dim, generators)
         B, H = len(generators), self.horizon
         checks.fits(warm, B, H, action_dim)
         noise = correlated(coloured_factor(H, self.beta), generators, sum(self.population), action_dim)

@@ -27,6 +27,13 @@ class MPPI(AbstractPlanner):
     correlation: AR(1) coefficient of the noise.
     elites, keep: best candidates that are returned, and of those how many stand among the next candidates.
     execute: the weighted "mean", or the "best" candidate.
+
+        >>> import torch, hyperdyn
+        >>> def cost(actions):  # [B,N,H,A] to [B,N]
+        ...     return actions.square().sum((2, 3))
+        >>> planner = hyperdyn.MPPI(horizon=4)
+        >>> planner.plan(cost, action_dim=2, generators=[torch.Generator().manual_seed(0)]).actions.shape
+        torch.Size([1, 4, 2])
     """
 
     def __init__(
@@ -61,8 +68,13 @@ class MPPI(AbstractPlanner):
 
     @torch.no_grad()
     def plan(
-        self, cost: CostFn, action_dim: int, generators: Sequence[torch.Generator], warm: Plan | None = None
+        self,
+        cost: CostFn,
+        action_dim: int | None = None,
+        generators: Sequence[torch.Generator] | None = None,
+        warm: Plan | None = None,
     ) -> Plan:
+        action_dim, generators = checks.asked(cost, action_dim, generators)
         B, H, N = len(generators), self.horizon, self.candidates
         checks.fits(warm, B, H, action_dim)
         noise = correlated(ar1_factor(H, self.correlation), generators, self.iterations * N, action_dim)

@@ -25,6 +25,13 @@ class RandomShooting(AbstractPlanner):
     elites: best sequences that are returned with the plan.
     keep: of the last decision's, how many stand among the candidates of this one.
     correlation: AR(1) coefficient of the noise under the uniform actions; 0 in the released code.
+
+        >>> import torch, hyperdyn
+        >>> def cost(actions):  # [B,N,H,A] to [B,N]
+        ...     return actions.square().sum((2, 3))
+        >>> planner = hyperdyn.RandomShooting(horizon=4)
+        >>> planner.plan(cost, action_dim=2, generators=[torch.Generator().manual_seed(0)]).actions.shape
+        torch.Size([1, 4, 2])
     """
 
     def __init__(
@@ -49,8 +56,13 @@ class RandomShooting(AbstractPlanner):
 
     @torch.no_grad()
     def plan(
-        self, cost: CostFn, action_dim: int, generators: Sequence[torch.Generator], warm: Plan | None = None
+        self,
+        cost: CostFn,
+        action_dim: int | None = None,
+        generators: Sequence[torch.Generator] | None = None,
+        warm: Plan | None = None,
     ) -> Plan:
+        action_dim, generators = checks.asked(cost, action_dim, generators)
         B, H = len(generators), self.horizon
         checks.fits(warm, B, H, action_dim)
         candidates = correlated(ar1_factor(H, self.correlation), generators, self.candidates, action_dim)  # [B,H,N,A]

@@ -95,6 +95,7 @@ def test_expert_says_what_it_was_made_from(model):
     for value in (expert.code, expert.theta):
         assert value is None or (value.ndim == 2 and value.shape[0] == B)
     assert expert.aux_loss is None or expert.aux_loss.shape == (B,)
+    assert expert.action_dim == SPEC.action_dim
 
 
 def test_executed_sizes_lead_from_inputs_to_observations(model):

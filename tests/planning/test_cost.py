@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from hyperdyn.errors import ConfigError
+from hyperdyn.errors import ConfigError, ShapeError
 from hyperdyn.planning.cem import CEM
 from hyperdyn.planning.cost import trajectory_cost
-from hyperdyn.types import Expert, Step
+from hyperdyn.types import Context, Expert, Step
 
 
 class Integrator(Expert):
@@ -107,3 +108,25 @@ def test_a_risk_that_nobody_can_tell_is_refused() -> None:
     cost = trajectory_cost(Integrator(torch.ones(2)), torch.zeros(2, 1), lambda s, a, n: n[..., 0], risk=1.0)
     with pytest.raises(ConfigError, match="hyper_probabilistic"):
         cost(torch.zeros(2, 3, 4, 1))
+
+
+def test_one_observation_is_one_system() -> None:
+    expert = Integrator(torch.ones(1))
+    one, batch = (trajectory_cost(expert, obs, lambda s, u, n: n[..., 0]) for obs in (torch.ones(2), torch.ones(1, 2)))
+    actions = torch.rand(1, 3, 4, 2)
+    assert one.batch == batch.batch == 1
+    assert torch.equal(one(actions), batch(actions))
+    with pytest.raises(ShapeError, match="one observation a system"):
+        trajectory_cost(expert, torch.ones(1, 3, 2), lambda s, u, n: n[..., 0])
+
+
+def test_a_context_is_made_of_arrays_of_one_system_or_of_several() -> None:
+    obs, action = np.random.default_rng(0).normal(size=(2, 5, 3)), np.zeros((2, 5, 1))
+    several, one = Context.of(obs, action, obs + 1), Context.of(obs[1], action[1], obs[1] + 1)
+    assert several.mask.all()
+    assert several.mask.shape == (2, 5)
+    assert torch.equal(one.history.next_obs, several.history.next_obs[1:])
+    torch.testing.assert_close(one.history.next_obs - one.history.obs, torch.ones(1, 5, 3))
+    for wrong in ((obs, action[:1], obs), (obs, action, obs[:, :4]), (obs[0, 0], action[0, 0], obs[0, 0])):
+        with pytest.raises(ShapeError, match="no transitions"):
+            Context.of(*wrong)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import pytest
 import torch
@@ -224,3 +224,33 @@ def test_the_file_lists_every_option_with_its_default(file: Path) -> None:
     assert isinstance(options, dict)
     parameters = inspect.signature(get_class(options.pop("_target_"))).parameters
     assert options == {name: p.default for name, p in parameters.items()}
+
+
+@final
+class Tracking:
+    """Distance from 0.5 for three systems with two actions: a cost that knows what it is asked for."""
+
+    batch, device = 3, torch.device("cpu")
+
+    def __init__(self, action_dim: int | None = 2) -> None:
+        self.action_dim = action_dim
+
+    def __call__(self, actions: Tensor) -> Tensor:
+        return (actions - 0.5).square().sum((2, 3))
+
+
+def test_a_cost_that_knows_its_size_needs_nothing_else(file: Path) -> None:
+    planner, cost = make(file), Tracking()
+    plan = planner.plan(cost)
+    assert torch.equal(plan.actions, planner.plan(cost, 2, generators(0, 0, 0)).actions)
+    warm = plan.shift()
+    assert torch.equal(planner.plan(cost, warm=warm).actions, planner.plan(cost, 2, generators(0, 0, 0), warm).actions)
+
+
+def test_what_a_cost_does_not_know_must_be_said(file: Path) -> None:
+    planner = make(file)
+    with pytest.raises(ConfigError, match=r"hyperdyn\.cost"):
+        planner.plan(tracking(torch.zeros(1, 1, 1, 2)))
+    with pytest.raises(ConfigError, match="action_dim=None"):
+        planner.plan(Tracking(None))
+    assert planner.plan(Tracking(None), action_dim=2).actions.shape[2] == 2
