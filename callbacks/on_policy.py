@@ -156,5 +156,14 @@ def _append(store: ShardStore, r: OnPolicySystem, executed: int, considered: int
             factors=r.factors.tolist(),
             obs=r.candidate_obs,
             action=r.candidate_action,
+            length=r.candidate_length,
         )
-    store.append(split="train", system=r.system, round=executed, factors=r.factors.tolist(), obs=r.obs, action=r.action)
+    store.append(
+        split="train",
+        system=r.system,
+        round=executed,
+        factors=r.factors.tolist(),
+        obs=r.obs,
+        action=r.action,
+        length=r.length,
+    )

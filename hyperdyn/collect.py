@@ -102,6 +102,7 @@ def _keep(store: ShardStore, job: EpisodeJob, r: SystemEpisodes, made_by: str) -
         factors=r.factors.tolist(),
         obs=r.obs,
         action=r.action,
+        length=r.length,
         maker=made_by,
     )
 
@@ -120,12 +121,13 @@ def _missing(
 
 
 def _check_same(info: ShardInfo, job: EpisodeJob, made_by: str, factors: NDArray[np.float64]) -> None:
-    lengths = (job.steps,) * job.episodes
-    if tuple(info.lengths) != lengths or tuple(info.factors) != tuple(factors.tolist()):
+    shape = (len(info.lengths), info.steps)
+    cut = job.family.termination is None and min(info.lengths) < info.steps
+    if cut or shape != (job.episodes, job.steps) or tuple(info.factors) != tuple(factors.tolist()):
         raise ShardError(
             f"{info.file} is of another collection",
             got=f"steps of its episodes {list(info.lengths)}, factors {list(info.factors)}",
-            expected=f"{list(lengths)}, {factors.tolist()}",
+            expected=f"{[job.steps] * job.episodes}, {factors.tolist()}",
             fix="collect into another folder, or with the arguments of the first time",
         )
     if info.maker not in ("", made_by):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hyperdyn.behaviour.base import AbstractBehaviour, Played, System
 from hyperdyn.envs.simulator import AbstractSimulator
 from hyperdyn.envs.spec import SPLITS, Family
+from hyperdyn.envs.termination import lengths
 from hyperdyn.errors import EnvError, ShapeError
 
 Floats = NDArray[np.float32]
@@ -23,6 +24,7 @@ class SystemEpisodes:
     factors: NDArray[np.float64]  # [F]
     obs: Floats  # [E,L+1,S]
     action: Floats  # [E,L,A]
+    length: NDArray[np.int32]  # [E] steps until an episode ended
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,16 @@ class EpisodeJob:
             raise EnvError(f"{self._name(number, factors)} failed", got=error) from error
         with np.errstate(over="ignore"):
             obs = played.obs.astype(np.float32)
-        self._check(obs, number, factors)
-        return SystemEpisodes(number, factors, obs, played.action)
+        length = lengths(self.family.termination, obs, played.action).numpy().astype(np.int32)
+        self._check(obs, length, number, factors)
+        return SystemEpisodes(number, factors, obs, played.action, length)
 
     def _play(self, number: int, factors: NDArray[np.float64]) -> Played:
         simulator = self.family.simulate(factors[None])
         seeds = [self._seed(number, 1 + e).generate_state(1)[0].item() for e in range(self.episodes)]
         states = np.stack([simulator.reset([s])[0] for s in seeds])  # [E,X]
-        system = System(simulator, states, self.family.state, self.family.objective, self.family.dt)
+        of = self.family
+        system = System(simulator, states, of.state, of.objective, of.dt, of.termination)
         return self.behaviour.play(system, self.steps, np.random.default_rng(self._seed(number, 0)))
 
     def _seed(self, system: int, stream: int) -> np.random.SeedSequence:
@@ -67,12 +71,12 @@ class EpisodeJob:
         named = ", ".join(f"{k}={v:.6g}" for k, v in zip(self.family.factor_names, factors, strict=True))
         return f"system {number} of split '{self.split}' of family '{self.family.name}' ({named})"
 
-    def _check(self, obs: Floats, number: int, factors: NDArray[np.float64]) -> None:
+    def _check(self, obs: Floats, length: NDArray[np.int32], number: int, factors: NDArray[np.float64]) -> None:
         who = self._name(number, factors)
         expected = (self.episodes, self.steps + 1, self.family.state.obs_dim)
         if obs.shape != expected:
             raise EnvError(f"{who}: observations of another shape", got=obs.shape, expected=f"[E,L+1,S] = {expected}")
-        bad = np.argwhere(~np.isfinite(obs))
+        bad = np.argwhere(~np.isfinite(obs) & (np.arange(obs.shape[1]) <= length[:, None])[..., None])
         if len(bad):
             episode, step, entry = bad[np.argmin(bad[:, 1])]
             raise EnvError(

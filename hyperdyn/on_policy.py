@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from hyperdyn.envs.spec import Family
+from hyperdyn.envs.termination import lengths
 from hyperdyn.episodes import Floats, simulate_candidates
 from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.models.folded import folded
@@ -30,6 +31,8 @@ class OnPolicySystem:
     action: Floats  # [1,L,A]
     candidate_obs: Floats  # [E,H+1,S]; E is 0 if no candidates are kept
     candidate_action: Floats  # [E,H,A]
+    length: NDArray[np.int32]  # [1] steps until the episode ended
+    candidate_length: NDArray[np.int32]  # [E] likewise
     reward: float  # return of the executed episode
 
 
@@ -75,6 +78,7 @@ class OnPolicyJob:
             factors=torch.from_numpy(factors).float() if self.model.privileged else None,
             noise_std=torch.tensor([self.noise * w[2] / 2**32 for w in words], dtype=torch.float32),
             keep_candidates=self.candidates,
+            termination=self.family.termination,
             device=device,
         )
         at = slice(0, self.steps, self.candidate_every)
@@ -84,7 +88,13 @@ class OnPolicyJob:
             c_action = np.zeros((len(tile), 0, H, A), np.float32)
         else:
             c_obs, c_action = simulate_candidates(simulator, episodes.state[:, :-1][:, at], episodes.candidates[:, at])
-        return [
-            OnPolicySystem(n, f, episodes.obs[[b]], episodes.action[[b]], c_obs[b], c_action[b], episodes.returns[b])
-            for b, (n, f) in enumerate(tile)
-        ]
+        c_length = lengths(self.family.termination, c_obs, c_action).numpy().astype(np.int32)
+        length = episodes.length.astype(np.int32)[:, None]
+        obs, action = episodes.obs[:, None], episodes.action[:, None]
+        decided = np.arange(self.steps)[at].repeat(self.candidates)
+        found = []
+        for b, (n, f) in enumerate(tile):
+            own = slice(None) if episodes.candidates is None else decided < length[b]  # not of an episode that is over
+            considered = c_obs[b][own], c_action[b][own], length[b], c_length[b][own]
+            found.append(OnPolicySystem(n, f, obs[b], action[b], *considered, float(episodes.returns[b])))
+        return found

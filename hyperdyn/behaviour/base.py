@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from hyperdyn.envs.simulator import AbstractSimulator
+from hyperdyn.envs.termination import Termination, ending
 from hyperdyn.types import Objective, StateSpec
 
 Array = NDArray[np.float64]
@@ -22,6 +23,7 @@ class System:
     """One system at the start of each of its E episodes.
 
     dt: seconds from one action to the next.
+    termination: whether a step ends an episode; no reward counts after it.
     """
 
     simulator: AbstractSimulator  # of this system alone, B = 1
@@ -29,6 +31,7 @@ class System:
     spec: StateSpec
     objective: Objective
     dt: float
+    termination: Termination | None = None
 
     @property
     def episodes(self) -> int:
@@ -49,7 +52,8 @@ class System:
     def returns(self, obs: Array, action: Actions) -> Array:
         """Sum of rewards [E,M] of obs [E,M,L+1,S], action [E,M,L,A]; NaN counts as minus infinity."""
         seen = torch.from_numpy(obs)
-        reward = self.objective(seen[..., :-1, :], torch.from_numpy(action).double(), seen[..., 1:, :])  # [E,M,L]
+        paid = ending(self.objective, self.termination, dim=-1)
+        reward = paid(seen[..., :-1, :], torch.from_numpy(action).double(), seen[..., 1:, :])  # [E,M,L]
         return np.nan_to_num(reward.sum(-1).numpy(), nan=-np.inf)
 
 

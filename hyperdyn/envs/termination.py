@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hyperdyn.types import Objective
+
 Termination = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Whether a step ends the episode: obs [...,S], action [...,A], next_obs [...,S] to bool [...]."""
 
@@ -16,6 +18,18 @@ def alive(over: Tensor, dim: int = -1) -> Tensor:
     """Of steps that end an episode or do not, bool, those up to and with the first that does."""
     before = over.long().cumsum(dim) - over.long()
     return before == 0
+
+
+def ending(objective: Objective, termination: Termination | None, dim: int) -> Objective:
+    """An objective that pays nothing after the step that ends an episode; asked for whole episodes, time in `dim`."""
+    if termination is None:
+        return objective
+
+    def paid(obs: Tensor, action: Tensor, next_obs: Tensor) -> Tensor:
+        reward = objective(obs, action, next_obs)
+        return reward * alive(termination(obs, action, next_obs), dim)
+
+    return paid
 
 
 def lengths(termination: Termination | None, obs: Any, action: Any) -> Tensor:

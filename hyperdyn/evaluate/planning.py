@@ -55,6 +55,7 @@ class _Job:
             tile=None,
             device=device,
         )
+            termination=task.family.termination,
         return numbers, episodes
 
 
@@ -102,8 +103,9 @@ def random_return(task: Task) -> Doubles:
     """The floor: returns [systems] of uniform actions."""
     simulator = task.family.simulate(np.asarray(task.factors))
     starts = [int(s) for s in task.starts]
-    states, objective, spec = simulator.reset(starts), task.family.objective, task.family.state
-    return random_actions(simulator, states, objective, spec, steps=task.steps, seeds=starts).returns
+    states, of = simulator.reset(starts), task.family
+    also = {"steps": task.steps, "seeds": starts, "termination": of.termination}
+    return Outcome.of(task, [random_actions(simulator, states, of.objective, of.state, **also)])
 
 
 def simulator_return(

@@ -52,7 +52,9 @@ class Task:
     def key(self) -> str:
         """Hash over what the return of a method without parameters depends on, the system itself apart."""
         family = [self.family.name, self.family.env_id, dict(self.family.env_kwargs), self.family.dt]
-        return _hash([family, type(self.planner).__name__, _settings(self.planner), self.steps])
+        if self.family.builder is not None:
+            family += [self.family.builder, self.family.objective, self.family.termination]
+        return _hash([family, type(self.planner).__name__, _settings(self.planner), self.steps, self.replan])
 
     @property
     def system_keys(self) -> list[str]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hyperdyn.envs.simulator import AbstractSimulator
+from hyperdyn.envs.termination import Termination, ending
 from hyperdyn.errors import ConfigError
 from hyperdyn.planning.base import AbstractPlanner
 from hyperdyn.planning.cost import trajectory_cost
@@ -34,6 +35,7 @@ class Episodes:
     reward: Floats  # [B,L]
     candidates: Floats | None  # [B,L,M,H,A] the planner's own best sequences at each decision, best first
     seconds: Doubles  # [decisions] to adapt and plan, for all B systems together
+    length: NDArray[np.int64]  # [B] steps until an episode ended, L where none did; what follows earns nothing
 
     @property
     def returns(self) -> Doubles:
@@ -59,6 +61,7 @@ def run_episodes(
     noise_std: Tensor | None = None,
     keep_candidates: int = 0,
     tile: int | None = 16,
+    termination: Termination | None = None,
     device: torch.device | str = "cpu",
     on_step: Callable[[int], None] | None = None,
 ) -> Episodes:
@@ -74,6 +77,7 @@ def run_episodes(
     noise_std: [B] of Gaussian noise added to every action before it is clamped and executed.
     keep_candidates: M candidates of each decision to return, to be simulated as labels.
     tile: systems planned for at once; None for all. On a CPU, tiles of 16 are faster than one large batch.
+    termination: whether a step ends an episode; neither a plan nor an episode earns anything after it.
     device: where models and planner work. The simulator is on the CPU.
     on_step: called after each step with the number of steps done.
 
@@ -95,9 +99,10 @@ def run_episodes(
     if len(seeds) != B:
         raise ConfigError("the closed loop needs one seed per system", got=f"{len(seeds)} seeds", expected=f"{B}")
     cuts = [slice(i, i + (tile or B)) for i in range(0, B, tile or B)]
-    pilots = [_Pilot(adapt, planner, objective, spec, seeds[rows], device, risk) for rows in cuts]
+    paid = ending(objective, termination, dim=1)  # the cost asks for steps [B,H,N]
+    pilots = [_Pilot(adapt, planner, paid, spec, seeds[rows], device, risk) for rows in cuts]
     noise = [np.random.default_rng([s, 1]) for s in seeds]
-    past, log = History(B, history, spec), _Log(simulator, states, objective)
+    past, log = History(B, history, spec), _Log(simulator, states, objective, termination)
     for t in range(steps):
         began = time.perf_counter()
         context, obs = past.context(support, factors), torch.from_numpy(log.obs[-1])
@@ -124,11 +129,12 @@ def random_actions(
     *,
     steps: int,
     seeds: Sequence[int],
+    termination: Termination | None = None,
     on_step: Callable[[int], None] | None = None,
 ) -> Episodes:
     """The floor: as `run_episodes`, with uniform actions and no planner. No candidates, no seconds."""
     draws = [np.random.default_rng(s).uniform(-1, 1, (steps, spec.action_dim)) for s in seeds]
-    log = _Log(simulator, states, objective)
+    log = _Log(simulator, states, objective, termination)
     for t, action in enumerate(np.stack(draws, axis=1).astype(np.float32)):
         log.step(action)
         if on_step is not None:
@@ -168,8 +174,16 @@ class _Pilot:
 class _Log:
     """What has been executed so far, and the simulator that executes it."""
 
-    def __init__(self, simulator: AbstractSimulator, states: Doubles, objective: Objective) -> None:
-        self._simulator, self._objective = simulator, objective
+    def __init__(
+        self,
+        simulator: AbstractSimulator,
+        states: Doubles,
+        objective: Objective,
+        termination: Termination | None = None,
+    ) -> None:
+        self._simulator, self._objective, self._termination = simulator, objective, termination
+        self.running = torch.ones(len(states), dtype=torch.bool)
+        self.length = np.zeros(len(states), np.int64)
         self.state = [states]
         self.obs = [self._observed(states)]
         self.action: list[Floats] = []
@@ -189,13 +203,17 @@ class _Log:
         self.state.append(after)
         self.obs.append(self._observed(after))
         self.action.append(action)
-        self.reward.append(self._objective(s, a.double(), s_next).numpy().astype(np.float32))
+        reward = self._objective(s, a.double(), s_next) * self.running
+        self.length += self.running.numpy()
+        if self._termination is not None:
+            self.running &= ~self._termination(s, a.double(), s_next)
+        self.reward.append(reward.numpy().astype(np.float32))
 
     def episodes(self) -> Episodes:
         candidates = np.stack(self.candidates, axis=1) if self.candidates else None
         state, obs = np.stack(self.state, axis=1), np.stack(self.obs, axis=1)
         action, reward = np.stack(self.action, axis=1), np.stack(self.reward, axis=1)
-        return Episodes(state, obs, action, reward, candidates, np.array(self.seconds))
+        return Episodes(state, obs, action, reward, candidates, np.array(self.seconds), self.length)
 
 
 def _kept(plan: Plan, count: int) -> Tensor:
