@@ -22,7 +22,10 @@ BACKGROUND, TABLE, OBJECT, TOOL, OBSTACLE = range(5)
 """Values of a segmentation."""
 
 NEAR, FAR = 0.1, 4.0
-"""Nearest and farthest depth that is drawn [m]. Where nothing is, depth is FAR."""
+"""Nearest and farthest depth that is drawn [m]. Where nothing is drawn, depth is 0, as of a camera that got no echo."""
+
+LIGHT = (1.0, -0.5, 3.0)
+"""Where the light comes from."""
 
 
 @dataclass(frozen=True)
@@ -91,4 +94,31 @@ def photograph(
     bullet: the client, as `pybullet_utils.bullet_client.BulletClient` is one.
     kinds: body of the scene to its value in the segmentation.
     """
-    raise NotImplementedError
+    taken = [_one(bullet, camera, kinds, height, width) for camera in cameras]
+    rgb, depth, segmentation = (np.stack([one[i] for one in taken]) for i in range(3))
+    intrinsics = np.stack([camera.intrinsics(height, width) for camera in cameras]).astype(np.float32)
+    extrinsics = np.stack([camera.extrinsics for camera in cameras]).astype(np.float32)
+    return Images(rgb, depth, intrinsics, extrinsics, segmentation)
+
+
+def _one(bullet: Any, camera: Camera, kinds: dict[int, int], height: int, width: int) -> tuple[Any, Any, Any]:
+    """Colour [3,h,w], depth [h,w] and segmentation [h,w] of one camera."""
+    view = np.diag((1.0, -1.0, -1.0, 1.0)) @ camera.extrinsics  # OpenGL looks along -z, its y goes up
+    projection = bullet.computeProjectionMatrixFOV(camera.field_of_view, width / height, NEAR, FAR)
+    _, _, colours, buffer, bodies = bullet.getCameraImage(
+        width,
+        height,
+        view.T.ravel().tolist(),
+        projection,
+        shadow=0,
+        lightDirection=LIGHT,
+        renderer=bullet.ER_TINY_RENDERER,
+    )
+    body = np.reshape(bodies, (height, width))
+    segmentation = np.zeros((height, width), dtype=np.uint8)
+    for number, kind in kinds.items():
+        segmentation[body == number] = kind
+    share = np.reshape(buffer, (height, width)).astype(np.float64)
+    depth = np.where(share < 1.0, NEAR * FAR / (FAR - (FAR - NEAR) * share), 0.0)
+    rgb = np.reshape(colours, (height, width, 4))[..., :3].transpose(2, 0, 1) / np.float32(255)
+    return rgb.astype(np.float32), depth.astype(np.float32), segmentation

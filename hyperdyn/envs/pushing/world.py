@@ -1,0 +1,201 @@
+"""One object on a table in a PyBullet client of its own: what a push does to it, and what it looks like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from hyperdyn.envs.pushing import rotations, scales
+from hyperdyn.envs.pushing.bullet import Client
+from hyperdyn.envs.pushing.cameras import OBJECT, OBSTACLE, TABLE, TOOL, Camera, Images, photograph
+from hyperdyn.envs.pushing.pushes import Array, Push, push_of
+from hyperdyn.envs.pushing.solids import Properties, Solid
+from hyperdyn.envs.pushing.tools import AbstractTool, Cylinder
+
+GRAVITY = 9.81  # [m/s^2]
+ROLLING = 5e-4  # [m] rolling friction of the object
+SPINNING = 2e-3  # [m] spinning friction of the object at each of its contacts
+TOUCH = 5e-4  # [m] of distance at which two bodies count as touching
+LOOK = 4
+"""Steps of the physics between two looks whether the object rests, or the tool has sunk into it."""
+
+BOARD = (1.0, 1.0, 1e-4)
+"""[m] Half the edges of what is seen of the table. What is felt has no end."""
+
+COLOURS = {TABLE: (0.75, 0.72, 0.68, 1.0), OBJECT: (0.85, 0.33, 0.2, 1.0), OBSTACLE: (0.2, 0.35, 0.7, 1.0)}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The object's pose in its own frame, and the obstacles that are there [n,2] [m]."""
+
+    position: Array  # [3] [m]
+    quaternion: Array  # [4]
+    obstacles: Array  # [n,2] [m]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a push did.
+
+    touched: object or tool met an obstacle.
+    rested: the object came to rest before the limit.
+    sunk: deepest overlap of tool and object at any look [m].
+    """
+
+    position: Array  # [3] [m]
+    quaternion: Array  # [4]
+    touched: bool
+    rested: bool
+    sunk: float
+    steps: int
+
+
+class World:
+    """One system. A push is a function of the scene and the action alone: every one has a new simulation, so that no
+    cached contact of an earlier one is left. Measured: pushes that share a simulation differ in the last bits.
+
+    solid: the object as it rests; the pose of a scene is that of its frame, at height 0 and level when it stands.
+    """
+
+    def __init__(self, properties: Properties, tool: AbstractTool | None = None) -> None:
+        self.bullet = Client()
+        self.properties = properties
+        self.tool = Cylinder() if tool is None else tool
+        self._files = TemporaryDirectory(prefix="hyperdyn-pushing-")
+        self.solid = self._settle(Solid.of(properties))
+        self.outline = self.solid.body.outline(scales.OUTLINE)
+
+    def push(self, scene: Scene, action: Array) -> Outcome:
+        """What the action [4] does to the object in this scene."""
+        push = push_of(scene.position[:2], action)
+        self._build(scene, visible=False)
+        touched = _meets(push, scene.obstacles)
+        sunk, step = 0.0, self.bullet.stepSimulation
+        self.tool.come_down(push)
+        for n in range(push.steps):
+            self.tool.drive(push, n)
+            step()
+            if n % LOOK == 0:
+                sunk = max(sunk, self._overlap())
+                touched = touched or self._object_touches()
+        sunk = max(sunk, self._overlap())
+        self.tool.lift()
+        steps, rested = 0, False
+        while not rested and steps < scales.SETTLE_LIMIT / scales.TIME_STEP:
+            for _ in range(LOOK):
+                step()
+            steps += LOOK
+            touched = touched or self._object_touches()
+            rested = self._rests()
+        position, quaternion = self._pose()
+        if rested and self._stands(position, quaternion):
+            position, quaternion = np.array([*position[:2], 0.0]), rotations.about_z(rotations.heading(quaternion))
+        return Outcome(position, quaternion, touched, rested, sunk, push.steps + steps)
+
+    def photograph(self, scene: Scene, cameras: tuple[Camera, ...], height: int, width: int) -> Images:
+        """What the cameras see of a scene, the tool away."""
+        self._build(scene, visible=True)
+        kinds = {self._table: TABLE, self._object: OBJECT, **dict.fromkeys(self._obstacles, OBSTACLE)}
+        kinds |= dict.fromkeys(self.tool.bodies(), TOOL)
+        return photograph(self.bullet, cameras, kinds, height, width)
+
+    def close(self) -> None:
+        self.bullet.disconnect()
+        self._files.cleanup()
+
+    def _settle(self, laid: Solid) -> Solid:
+        """The object as it comes to rest, with the last bit of its tilt and of its height over the table."""
+        self.solid = laid
+        self._write()
+        self._build(Scene(np.zeros(3), rotations.about_z(0.0), np.empty((0, 2))), visible=False)
+        for _ in range(round(scales.SETTLE_LIMIT / scales.TIME_STEP / LOOK)):
+            for _ in range(LOOK):
+                self.bullet.stepSimulation()
+            if self._rests():
+                break
+        settled = laid.settled(*self._pose())
+        self.solid = settled
+        self._write()
+        return settled
+
+    def _write(self) -> None:
+        self._mesh = str(Path(self._files.name, "object.obj"))
+        Path(self._mesh).write_text(self.solid.held().as_obj())
+
+    def _build(self, scene: Scene, visible: bool) -> None:
+        b, p = self.bullet, self.properties
+        b.resetSimulation()
+        b.setTimeStep(scales.TIME_STEP)
+        b.setGravity(0, 0, -GRAVITY)
+        b.setPhysicsEngineParameter(deterministicOverlappingPairs=1, enableFileCaching=0)
+        seen = b.createVisualShape(b.GEOM_BOX, halfExtents=BOARD, rgbaColor=COLOURS[TABLE]) if visible else -1
+        self._table = b.createMultiBody(0, b.createCollisionShape(b.GEOM_PLANE), seen)
+        b.changeDynamics(self._table, -1, lateralFriction=1.0, spinningFriction=0.0, rollingFriction=0.0, restitution=0.0)
+        position, quaternion = self.solid.to_bullet(scene.position, scene.quaternion)
+        self._object = self._body(p.mass, OBJECT, visible, b.GEOM_MESH, position, quaternion, fileName=self._mesh)
+        b.changeDynamics(
+            self._object,
+            -1,
+            localInertiaDiagonal=list(p.mass * self.solid.inertia),
+            lateralFriction=p.friction,
+            rollingFriction=ROLLING,
+            spinningFriction=SPINNING,
+            restitution=p.restitution,
+            linearDamping=0.0,
+            angularDamping=0.0,
+        )
+        size = {"radius": scales.OBSTACLE_RADIUS, "height": scales.OBSTACLE_HEIGHT}
+        up = scales.OBSTACLE_HEIGHT / 2
+        self._obstacles = [
+            self._body(0.0, OBSTACLE, visible, b.GEOM_CYLINDER, (x, y, up), **size) for x, y in scene.obstacles
+        ]
+        self.tool.build(b, visible)
+
+    def _body(
+        self, mass: float, kind: int, visible: bool, shape: int, at: Any, turn: Any = (0, 0, 0, 1), **size: Any
+    ) -> int:
+        solid = self.bullet.createCollisionShape(shape, **size)
+        seen = -1
+        if visible:
+            size = {{"height": "length"}.get(name, name): value for name, value in size.items()}
+            seen = self.bullet.createVisualShape(shape, rgbaColor=COLOURS[kind], **size)
+        body: int = self.bullet.createMultiBody(mass, solid, seen, basePosition=at, baseOrientation=turn)
+        return body
+
+    def _pose(self) -> tuple[Array, Array]:
+        position, quaternion = self.bullet.getBasePositionAndOrientation(self._object)
+        return self.solid.from_bullet(np.array(position), np.array(quaternion))
+
+    def _rests(self) -> bool:
+        linear, angular = self.bullet.getBaseVelocity(self._object)
+        return max(map(abs, linear)) < scales.REST_SPEED and max(map(abs, angular)) < scales.REST_SPIN
+
+    @staticmethod
+    def _stands(position: Array, quaternion: Array) -> bool:
+        return abs(position[2]) < scales.SUNK and rotations.tilt(quaternion) < scales.UPRIGHT
+
+    def _overlap(self) -> float:
+        body, link = self.tool.contact()
+        points = self.bullet.getContactPoints(self._object, body, -1, link)
+        return max((-point[8] for point in points), default=0.0)
+
+    def _object_touches(self) -> bool:
+        return any(
+            point[8] < TOUCH
+            for obstacle in self._obstacles
+            for point in self.bullet.getContactPoints(self._object, obstacle)
+        )
+
+
+def _meets(push: Push, obstacles: Array) -> bool:
+    """Whether the tool on its way overlaps an obstacle. It passes through: its way does not depend on what it meets."""
+    along = push.end - push.start
+    gap = obstacles - push.start
+    share = np.clip(gap @ along / (along @ along), 0.0, 1.0)
+    distance = np.linalg.norm(gap - share[:, None] * along, axis=1)
+    return bool((distance < scales.TOOL_RADIUS + scales.OBSTACLE_RADIUS).any())
