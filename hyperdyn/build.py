@@ -44,7 +44,18 @@ def construct(cfg: Any, **kwargs: Any) -> Any:
 
 
 def family(cfg: DictConfig | Mapping[str, Any]) -> Family:
-    return construct(cfg)
+    """The family that a node `env` describes.
+
+    Raises:
+        ConfigError: it describes none, because the run was given a family as an object.
+    """
+    if "_target_" not in cfg:
+        raise ConfigError(
+            f"the family '{cfg.get('name')}' was given to this run as an object, and no configuration describes it",
+            fix="call from Python what this command calls, or write the family as a YAML file",
+        )
+    made: Family = construct(cfg)
+    return made
 
 
 def recipe(cfg: DictConfig | Mapping[str, Any], of: Family) -> dict[str, Any]:

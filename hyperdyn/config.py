@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,28 +18,36 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from hyperdyn.diagnose import explain
+from hyperdyn.diagnose import GROUPS, explain
 from hyperdyn.errors import ConfigError
+from hyperdyn.sources import register_packages, typed, with_files
 
 CONF = "hyperdyn.conf"
 SETTLED = ("method", "name", "run_dir", "overrides")
 """Keys that may refer to what only Hydra knows: a group's choice, the folder of a job."""
 
 
-def compose(name: str, overrides: Sequence[str] = ()) -> DictConfig:
+def compose(name: str, overrides: Sequence[str] = (), env: Mapping[str, Any] | None = None) -> DictConfig:
     """The configuration conf/<name>.yaml with overrides as on the command line (`model=fixed`, `seed=1`).
+
+    env: stands for the group `env`; {"name": family.name} for a family that is no configuration but an object.
 
     Raises:
         ConfigError: an override that does not fit; it names the nearest that would.
     """
     with session():
-        return settle(compose_full(name, overrides))
+        full = compose_full(name, overrides)
+        if env is not None:
+            with open_dict(full):
+                full.env = dict(env)
+        return settle(full)
 
 
 def compose_full(name: str, overrides: Sequence[str] = ()) -> DictConfig:
     """As `compose`, inside a session, with Hydra's own node and nothing settled."""
+    overrides = with_files(overrides, GROUPS)
     try:
-        return hydra.compose(name, list(overrides), return_hydra_config=True)
+        return hydra.compose(name, overrides, return_hydra_config=True)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise explain(error, name, overrides) from error
     except yaml.MarkedYAMLError as error:
@@ -53,7 +61,7 @@ def check_sweep(name: str, overrides: Sequence[str]) -> None:
         ConfigError: as `compose`.
     """
     with session():
-        values = [_values(text) for text in overrides]
+        values = [_values(text) for text in with_files(overrides, GROUPS)]
         first = [v[0] for v in values]
         for i, choices in enumerate(values):
             for value in choices:
@@ -66,6 +74,8 @@ def sweep(name: str, overrides: Sequence[str], run: Callable[[DictConfig], Any])
     The folder of a job is named after its swept values; what all jobs share would make names too long for a disk.
     """
     quiet = [] if any(o.startswith("hydra/job_logging") for o in overrides) else ["hydra/job_logging=none"]
+    with session():
+        overrides = with_files(overrides, GROUPS)
     shared = [key for o in overrides if (key := _shared_key(o)) is not None]
     names = ["hydra.sweep.subdir=${hydra:job.num}"]
     if len(shared) < len(overrides):
@@ -135,7 +145,7 @@ def _choice(group: str) -> str:
 
 def _asked() -> list[str]:
     """`${asked:}`: the overrides that this configuration was composed with."""
-    return [str(text) for text in HydraConfig.get().overrides.task]
+    return [typed(str(text)) for text in HydraConfig.get().overrides.task]
 
 
 def _run_dir(name: str) -> str:
@@ -145,6 +155,7 @@ def _run_dir(name: str) -> str:
     return f"runs/{name}"
 
 
+register_packages()
 OmegaConf.register_new_resolver("asked", _asked, replace=True)
 OmegaConf.register_new_resolver("choice", _choice, replace=True)
 OmegaConf.register_new_resolver("run_dir", _run_dir, replace=True)

@@ -39,8 +39,10 @@ class Objects:
     timer: Timer  # of the fit, all parts of an interrupted one together
 
 
-def train(cfg: DictConfig) -> tuple[dict[str, float], Objects]:
+def train(cfg: DictConfig, family: Family | None = None) -> tuple[dict[str, float], Objects]:
     """Train one method on one family and leave a run folder: config, metrics, checkpoints, TensorBoard.
+
+    family: the one that `cfg.env` describes, unless it is given: `compose("train", [...], {"name": family.name})`.
 
     `cfg.ckpt`: null starts anew, "last" continues this run where it stopped (or starts it), a path continues that file.
 
@@ -52,11 +54,11 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], Objects]:
     seed_everything(cfg.seed, workers=True, verbose=False)
     torch.set_float32_matmul_precision("high")
     with quiet():
-        return _fit(cfg, run, resume)
+        return _fit(cfg, run, resume, family)
 
 
-def _fit(cfg: DictConfig, run: Path, resume: Path | None) -> tuple[dict[str, float], Objects]:
-    objects = assemble(cfg, resume)
+def _fit(cfg: DictConfig, run: Path, resume: Path | None, family: Family | None) -> tuple[dict[str, float], Objects]:
+    objects = assemble(cfg, resume, family)
     if objects.trainer.is_global_zero:
         run.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(cfg, run / "config.yaml", resolve=True)
@@ -83,11 +85,11 @@ def quiet() -> Iterator[None]:
             talk.setLevel(before)
 
 
-def assemble(cfg: DictConfig, resume: Path | None = None) -> Objects:
+def assemble(cfg: DictConfig, resume: Path | None = None, family: Family | None = None) -> Objects:
     """Every object of a run, wired and not yet run."""
     run = Path(cfg.run_dir)
     _check_precision(str(cfg.trainer.get("precision") or "32-true"))
-    family = build.family(cfg.env)
+    family = _family(cfg, family)
     recipe = build.recipe(cfg.model, family)
     module = DynamicsModule(build.model(recipe), family, recipe=recipe, **build.plain(cfg.module))
     datamodule = build.plugin(cfg.data, state=family.state)
@@ -102,6 +104,19 @@ def assemble(cfg: DictConfig, resume: Path | None = None) -> Objects:
         callbacks=[timer, saver(run, cfg.checkpoint_every), *plugins, Preemption(run / CHECKPOINTS / LAST)],
     )
     return Objects(family, module, datamodule, trainer, timer)
+
+
+def _family(cfg: DictConfig, given: Family | None) -> Family:
+    if given is None:
+        return build.family(cfg.env)
+    if cfg.env.name != given.name or "_target_" in cfg.env:
+        raise ConfigError(
+            "the configuration is of another family than the one given",
+            got=cfg.env.name,
+            expected=given.name,
+            fix='compose("train", [...], {"name": family.name})',
+        )
+    return given
 
 
 def saver(run: Path, every_n_steps: int) -> ModelCheckpoint:
