@@ -254,10 +254,12 @@ class Plan:
     cost: Tensor  # [B] predicted cost of the best candidate
     elites: Tensor = field(default_factory=lambda: torch.empty(0))  # [B,M,H,A] best candidates, best first
 
-    def shift(self) -> Plan:
-        """The same plan one step later: the last action is repeated."""
-        return Plan(_advance(self.actions), self.cost, _advance(self.elites) if self.elites.numel() else self.elites)
+    def shift(self, steps: int = 1) -> Plan:
+        """The same plan some steps later: the last action is repeated."""
+        elites = _advance(self.elites, steps) if self.elites.numel() else self.elites
+        return Plan(_advance(self.actions, steps), self.cost, elites)
 
 
-def _advance(actions: Tensor) -> Tensor:
-    return torch.cat([actions[..., 1:, :], actions[..., -1:, :]], dim=-2)  # [..., H, A]
+def _advance(actions: Tensor, steps: int) -> Tensor:
+    last = actions[..., -1:, :].expand(*actions.shape[:-2], steps, -1)
+    return torch.cat([actions[..., steps:, :], last], dim=-2)  # [..., H, A]

@@ -141,7 +141,7 @@ class Cell:
 
     def _done_plan(self) -> bool:
         cfg = _composed("plan", plan_overrides(self.suite, self.family) or ())
-        wanted = (cfg.history, cfg.steps, how(build.construct(cfg.planner), cfg.risk), cfg.systems)
+        wanted = (cfg.history, cfg.steps, how(build.construct(cfg.planner), cfg.risk, cfg.replan), cfg.systems)
         found = self._found().planning
         there = {r.split for r in found if (r.history, r.steps, r.planner, len(r.per_system)) == wanted}
         return there >= set(cfg.splits)

@@ -123,7 +123,7 @@ def protocol(suite: Suite, chosen: BenchFamily, place: Place) -> dict[str, Any]:
         plan = compose("plan", ["runs=none", *found])
         planning = {
             "splits": list(plan.splits), "systems": plan.systems, "steps": plan.steps, "history": plan.history,
-            "planner": how(build.construct(plan.planner), plan.risk),
+            "planner": how(build.construct(plan.planner), plan.risk, plan.replan),
         }  # fmt: skip
     return {
         "splits": list(suite.splits), "systems": suite.systems, "history_sizes": list(cfg.history_sizes),

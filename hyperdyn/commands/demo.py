@@ -16,7 +16,7 @@ from hyperdyn.commands.beside import beside
 from hyperdyn.config import compose
 from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate.manifest import EvaluationManifest
-from hyperdyn.evaluate.planning import planning_return
+from hyperdyn.evaluate.planning import planning_episodes
 from hyperdyn.evaluate.results import Results
 from hyperdyn.evaluate.task import Task
 from hyperdyn.render import Clip, save_gif, side_by_side
@@ -115,7 +115,7 @@ def _video(cfg: DictConfig, folders: dict[str, Path]) -> None:
     task = Task(family, factors[[i]], starts[i : i + 1], build.construct(settings.planner), settings.steps)
     clips = []
     for method, folder in reversed(folders.items()):
-        (episode,) = planning_return(task, load(folder), history=settings.history, progress=f"film {method}")
+        (episode,) = planning_episodes(task, load(folder), history=settings.history, progress=f"film {method}")
         clips.append(Clip(method, episode.state[0], episode.reward[0]))
     frames = side_by_side(family, factors[i], clips)
     path = Path(cfg.run_dir) / "videos" / "unseen.gif"

@@ -8,6 +8,7 @@ from hyperdyn import build
 from hyperdyn.commands.runs import Run, together, trained
 from hyperdyn.evaluate import planning
 from hyperdyn.evaluate.manifest import EvaluationManifest
+from hyperdyn.evaluate.outcome import Outcome
 from hyperdyn.evaluate.results import PlanningScore, Results
 from hyperdyn.evaluate.task import Task
 from hyperdyn.planning.base import AbstractPlanner
@@ -33,12 +34,11 @@ def _plan(run: Run, cfg: DictConfig, planner: AbstractPlanner) -> Results:
     workers = cores() if cfg.workers is None else int(cfg.workers)
     for split in cfg.splits:
         factors, starts = manifest.systems(split, cfg.systems)
-        task = Task(family, factors, starts, planner, cfg.steps, cfg.risk)
+        task = Task(family, factors, starts, planner, cfg.steps, cfg.risk, cfg.replan)
         title = f"plan with {run.cfg.method}, {split}"
-        episodes = planning.planning_return(task, run.model, history=cfg.history, workers=workers, progress=title)
+        episodes = planning.planning_episodes(task, run.model, history=cfg.history, workers=workers, progress=title)
         seconds = planning.seconds_per_decision(episodes)
-        returns = tuple(float(r) for r in planning.total_returns(episodes))
-        scores.append(PlanningScore(run.cfg.method, split, cfg.history, run.cfg.seed, cfg.steps, task.how, returns))
+        scores.append(Outcome.of(task, episodes).score(task, run.cfg.method, split, cfg.history, run.cfg.seed))
         if cfg.bounds:
             scores += planning.compare(task, {}, split=split, cache=cfg.cache, workers=workers)
     return Results(family.name, planning=tuple(scores), methods=(run.facts(decision_seconds=seconds),))

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from hyperdyn.envs.simulator import AbstractSimulator
 from hyperdyn.envs.termination import Termination
@@ -98,6 +99,7 @@ class Family:
     dt: seconds from one action to the next.
     entries: names of an observation's entries with their units, for figures and tables; none or all.
     objective: reward of one step on batches, equal to the environment's own.
+    success: whether observations [...,S] are where one wants to get, [...]; None where there is no such place.
     simulator: (family, factors [B,F]) to the batched simulator.
     termination: whether a step ends an episode; None where episodes only end by their length.
     builder: makes the environment of one system from `env_id` and keyword arguments; `gymnasium.make` if None.
@@ -111,6 +113,7 @@ class Family:
     episode_steps: int
     objective: Objective
     simulator: Callable[[Family, NDArray[np.float64]], AbstractSimulator]
+    success: Callable[[Tensor], Tensor] | None = None
     exactly_one: tuple[ExactlyOne, ...] = ()
     env_kwargs: Mapping[str, Any] = field(default_factory=dict)
     entries: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """Evaluation on systems never trained on: prediction error, planning return, and the records of both."""
 
 from hyperdyn.evaluate.manifest import EvaluationManifest
-from hyperdyn.evaluate.planning import compare, planning_return, random_return, simulator_return
+from hyperdyn.evaluate.planning import compare, planning_episodes, random_outcome, simulator_outcome
 from hyperdyn.evaluate.prediction import rollout_error
 from hyperdyn.evaluate.results import MethodFacts, PlanningScore, PredictionScore, Results, UncertaintyScore
 from hyperdyn.evaluate.task import Task
@@ -20,9 +20,9 @@ __all__ = [
     "Windows",
     "calibration",
     "compare",
-    "planning_return",
-    "random_return",
+    "planning_episodes",
+    "random_outcome",
     "rollout_error",
-    "simulator_return",
+    "simulator_outcome",
     "undisturbed",
 ]

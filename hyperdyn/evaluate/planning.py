@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from hyperdyn.evaluate.cache import ReturnCache
+from hyperdyn.evaluate.cache import OutcomeCache
+from hyperdyn.evaluate.outcome import Outcome
 from hyperdyn.evaluate.results import CEILING, FLOOR, PlanningScore
-from hyperdyn.evaluate.task import Doubles, Task
+from hyperdyn.evaluate.task import Task
 from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.models.folded import folded
 from hyperdyn.models.simulator import SimulatorExpert
@@ -51,15 +52,16 @@ class _Job:
             seeds=starts,
             history=self.history,
             risk=risk,
+            replan=task.replan,
             factors=torch.as_tensor(factors, dtype=torch.float32) if model is not None and model.privileged else None,
             tile=None,
+            termination=task.family.termination,
             device=device,
         )
-            termination=task.family.termination,
         return numbers, episodes
 
 
-def planning_return(
+def planning_episodes(
     task: Task,
     model: AbstractDynamics | None = None,
     *,
@@ -99,8 +101,8 @@ def _tiles(
             bar.advance(len(numbers) * task.steps)
 
 
-def random_return(task: Task) -> Doubles:
-    """The floor: returns [systems] of uniform actions."""
+def random_outcome(task: Task) -> Outcome:
+    """The floor: uniform actions."""
     simulator = task.family.simulate(np.asarray(task.factors))
     starts = [int(s) for s in task.starts]
     states, of = simulator.reset(starts), task.family
@@ -108,12 +110,12 @@ def random_return(task: Task) -> Doubles:
     return Outcome.of(task, [random_actions(simulator, states, of.objective, of.state, **also)])
 
 
-def simulator_return(
+def simulator_outcome(
     task: Task, cache: Path | str | None = None, *, workers: int = 0, progress: str | None = None
-) -> Doubles:
-    """The ceiling: returns [systems] of planning with the simulator itself, which takes minutes.
+) -> Outcome:
+    """The ceiling: planning with the simulator itself, which takes minutes.
 
-    cache: a folder that keeps the return of each system, so that none is computed twice, and an interrupted call
+    cache: a folder that keeps what came of each system, so that nothing is computed twice, and an interrupted call
         continues; None keeps nothing.
     """
     keys, store = task.system_keys, None if cache is None else _cache(task, cache)
@@ -121,27 +123,22 @@ def simulator_return(
     missing = [i for i, key in enumerate(keys) if key not in known]
     if missing:
         for numbers, episodes in _tiles(task, None, missing, 0, workers, progress):
-            new = {keys[i]: float(r) for i, r in zip(numbers, episodes.returns, strict=True)}
+            new = dict(zip((keys[i] for i in numbers), Outcome.of(task, [episodes]).rows, strict=True))
             known |= new
             if store is not None:
                 store.add(new)
-    return np.array([known[key] for key in keys])
+    return Outcome.join([known[key] for key in keys])
 
 
-def cached_simulator_return(task: Task, cache: Path | str | None) -> Doubles | None:
-    """What `simulator_return` kept, if it kept all systems of this task."""
+def cached_simulator_outcome(task: Task, cache: Path | str | None) -> Outcome | None:
+    """What `simulator_outcome` kept, if it kept all systems of this task."""
     known = {} if cache is None else _cache(task, cache).read()
     keys = task.system_keys
-    return np.array([known[key] for key in keys]) if all(key in known for key in keys) else None
+    return Outcome.join([known[key] for key in keys]) if all(key in known for key in keys) else None
 
 
-def _cache(task: Task, folder: Path | str) -> ReturnCache:
-    return ReturnCache(Path(folder) / f"simulator-{task.family.name}-{task.key[:16]}.json")
-
-
-def total_returns(episodes: Sequence[Episodes]) -> Doubles:
-    """Sum of rewards [systems]."""
-    return np.concatenate([e.returns for e in episodes]) if episodes else np.empty(0)
+def _cache(task: Task, folder: Path | str) -> OutcomeCache:
+    return OutcomeCache(Path(folder) / f"simulator-{task.family.name}-{task.key[:16]}.json")
 
 
 def compare(
@@ -158,23 +155,19 @@ def compare(
 ) -> list[PlanningScore]:
     """Scores of several models on one task, with the floor and the ceiling unless `bounds` is off.
 
-    seed: of the training runs that made the models. cache: of `simulator_return`.
+    seed: of the training runs that made the models. cache: of `simulator_outcome`.
     """
-    scores = []
-
-    def add(method: str, returns: Doubles, seen: int, run: int) -> None:
-        per_system = tuple(float(r) for r in returns)
-        scores.append(PlanningScore(method, split, seen, run, task.steps, task.how, per_system))
 
     def title(name: str) -> str | None:
         return f"plan with {name}, {split}" if progress else None
 
+    scores = []
     for name, model in models.items():
-        episodes = planning_return(task, model, history=history, workers=workers, progress=title(name))
-        add(name, total_returns(episodes), history, seed)
+        episodes = planning_episodes(task, model, history=history, workers=workers, progress=title(name))
+        scores.append(Outcome.of(task, episodes).score(task, name, split, history, seed))
     if bounds:
-        add(FLOOR, random_return(task), 0, 0)
-        add(CEILING, simulator_return(task, cache, workers=workers, progress=title("the simulator")), 0, 0)
+        ceiling = simulator_outcome(task, cache, workers=workers, progress=title("the simulator"))
+        scores += [random_outcome(task).score(task, FLOOR, split, 0, 0), ceiling.score(task, CEILING, split, 0, 0)]
     return scores
 
 

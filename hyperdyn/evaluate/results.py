@@ -52,7 +52,10 @@ class PredictionScore:
 
 @dataclass(frozen=True)
 class PlanningScore:
-    """Return of one episode of `steps` steps in each system. seed: of the training run; planner: how it planned."""
+    """Return of one episode of `steps` steps in each system. seed: of the training run; planner: how it planned.
+
+    success: 1 or 0 of each system, whether it got where it should; empty where the family does not say what that is.
+    """
 
     method: str
     split: str
@@ -61,6 +64,7 @@ class PlanningScore:
     steps: int
     planner: str
     per_system: tuple[float, ...]  # [systems]
+    success: tuple[float, ...] = ()  # [systems]
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,18 @@ def planning(results: Results, method: str, split: str) -> Summary | None:
     return None if grid is None else Summary(bootstrap_interval(grid, rng=_rng()), *grid.shape)
 
 
+def success(results: Results, method: str, split: str, planner: str, steps: int, history: int) -> Summary | None:
+    """Share of systems in which a method got where it should, with its 95 % interval; None if nobody judged it."""
+    wanted = (method, split, planner, steps, history)
+    chosen = [
+        r for r in results.planning if r.success and (r.method, r.split, r.planner, r.steps, r.history) == wanted
+    ]
+    if not chosen:
+        return None
+    grid = _grid([list(r.success) for r in sorted(chosen, key=lambda r: r.seed)])
+    return Summary(bootstrap_interval(grid, rng=_rng(), statistic=_mean), *grid.shape)
+
+
 def return_difference(results: Results, first: str, second: str, split: str) -> Summary | None:
     """Return of the first method minus the second's, system by system, of the seeds that both have; None if none.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ class Task:
     """What every method is asked to do alike: the same systems, initial states, candidates' seeds and planner.
 
     factors: [systems][F]. starts: seed of each system's initial state, and of its planner's candidates.
+    replan: steps that are executed of a plan before the next one is made: 1 is closed loop, `steps` open loop.
     risk: what a standard deviation of reward costs a model's plan; the simulator, which has none, plans without.
     """
 
@@ -33,6 +34,7 @@ class Task:
     planner: AbstractPlanner
     steps: int = 100
     risk: float = 0.0
+    replan: int = 1
 
     def __post_init__(self) -> None:
         if len(self.factors) != len(self.starts) or not len(self.starts):
@@ -41,12 +43,12 @@ class Task:
     def share(self, rank: int, world: int) -> Task:
         """Every world-th system, from the rank-th."""
         rows = slice(rank, None, world)
-        return Task(self.family, self.factors[rows], self.starts[rows], self.planner, self.steps, self.risk)
+        return replace(self, factors=self.factors[rows], starts=self.starts[rows])
 
     @property
     def how(self) -> str:
         """Under what returns are comparable; see `how`."""
-        return how(self.planner, self.risk)
+        return how(self.planner, self.risk, self.replan)
 
     @property
     def key(self) -> str:
@@ -62,10 +64,12 @@ class Task:
         return [_hash([list(map(float, f)), int(s)]) for f, s in zip(self.factors, self.starts, strict=True)]
 
 
-def how(planner: AbstractPlanner, risk: float) -> str:
-    """A planner's class and its public settings, as CEM(candidates=150, ...), and the risk where there is one."""
+def how(planner: AbstractPlanner, risk: float, replan: int = 1) -> str:
+    """A planner's class and its public settings, as CEM(candidates=150, ...), and risk and replan if they are used."""
     shown = ", ".join(f"{k}={v}" for k, v in _settings(planner).items() if not k.startswith("_"))
-    return f"{type(planner).__name__}({shown})" + (f", risk={risk:g}" if risk else "")
+    return f"{type(planner).__name__}({shown})" + (f", risk={risk:g}" if risk else "") + (
+        f", replan={replan}" if replan > 1 else ""
+    )
 
 
 def _hash(content: Any) -> str:

@@ -33,7 +33,7 @@ class Episodes:
     obs: Floats  # [B,L+1,S]
     action: Floats  # [B,L,A] as executed, noise included
     reward: Floats  # [B,L]
-    candidates: Floats | None  # [B,L,M,H,A] the planner's own best sequences at each decision, best first
+    candidates: Floats | None  # [B,decisions,M,H,A] the planner's own best sequences at each, best first
     seconds: Doubles  # [decisions] to adapt and plan, for all B systems together
     length: NDArray[np.int64]  # [B] steps until an episode ended, L where none did; what follows earns nothing
 
@@ -56,6 +56,7 @@ def run_episodes(
     seeds: Sequence[int],
     history: int = 16,
     risk: float = 0.0,
+    replan: int = 1,
     support: Context | None = None,
     factors: Tensor | None = None,
     noise_std: Tensor | None = None,
@@ -65,13 +66,14 @@ def run_episodes(
     device: torch.device | str = "cpu",
     on_step: Callable[[int], None] | None = None,
 ) -> Episodes:
-    """Act for L = `steps` steps in B systems at once, deciding anew at every step from what has happened so far.
+    """Act for L = `steps` steps in B systems at once, deciding from what has happened so far.
 
     states: [B,X] to start from.
     adapt: the context of some of the systems (a tile, in order) to their experts; called at every decision.
     seeds: one per system; they fix its candidates and its noise, whoever else is in the batch.
     history: last K transitions that `adapt` sees, fewer (and masked) while the episode is shorter.
     risk: what a standard deviation of reward costs; see `trajectory_cost`.
+    replan: steps that are executed of a plan before the next decision: 1 is closed loop, `steps` open loop.
     support: earlier transitions of the same B systems, always seen, in front of the history.
     factors: [B,F] true factors, for a privileged method.
     noise_std: [B] of Gaussian noise added to every action before it is clamped and executed.
@@ -92,25 +94,30 @@ def run_episodes(
         ((2, 3, 1), (2,))
 
     Raises:
-        ConfigError: not one seed per system, more candidates to keep than the planner returns, or a risk of experts
-            that give no std.
+        ConfigError: a replan beyond the planner's horizon, not one seed per system, more candidates to keep than the
+            planner returns, or a risk of experts that give no std.
     """
     B = len(states)
+    if not 1 <= replan <= planner.horizon:
+        expected = f"from 1 to the planner's horizon, {planner.horizon}"
+        raise ConfigError("replan is how many steps of a plan are executed", got=replan, expected=expected)
     if len(seeds) != B:
         raise ConfigError("the closed loop needs one seed per system", got=f"{len(seeds)} seeds", expected=f"{B}")
     cuts = [slice(i, i + (tile or B)) for i in range(0, B, tile or B)]
     paid = ending(objective, termination, dim=1)  # the cost asks for steps [B,H,N]
-    pilots = [_Pilot(adapt, planner, paid, spec, seeds[rows], device, risk) for rows in cuts]
+    pilots = [_Pilot(adapt, planner, paid, spec, seeds[rows], device, risk, replan) for rows in cuts]
     noise = [np.random.default_rng([s, 1]) for s in seeds]
     past, log = History(B, history, spec), _Log(simulator, states, objective, termination)
     for t in range(steps):
-        began = time.perf_counter()
-        context, obs = past.context(support, factors), torch.from_numpy(log.obs[-1])
-        plans = [pilot.decide(context.part(rows), obs[rows]) for pilot, rows in zip(pilots, cuts, strict=True)]
-        action = torch.cat([plan.actions[:, 0] for plan in plans]).cpu()
-        log.seconds.append(time.perf_counter() - began)
-        if keep_candidates:
-            log.candidates.append(torch.cat([_kept(plan, keep_candidates) for plan in plans]).cpu().numpy())
+        obs = torch.from_numpy(log.obs[-1])
+        if t % replan == 0:
+            began = time.perf_counter()
+            context = past.context(support, factors)
+            plans = [pilot.decide(context.part(rows), obs[rows]) for pilot, rows in zip(pilots, cuts, strict=True)]
+            log.seconds.append(time.perf_counter() - began)
+            if keep_candidates:
+                log.candidates.append(torch.cat([_kept(plan, keep_candidates) for plan in plans]).cpu().numpy())
+        action = torch.cat([plan.actions[:, t % replan] for plan in plans]).cpu()
         if noise_std is not None:
             e = np.stack([rng.standard_normal(spec.action_dim, dtype=np.float32) for rng in noise])
             action = (action + noise_std.cpu()[:, None] * torch.from_numpy(e)).clamp(-1, 1)
@@ -155,8 +162,9 @@ class _Pilot:
         seeds: Sequence[int],
         device: torch.device | str,
         risk: float,
+        replan: int,
     ) -> None:
-        self._risk = risk
+        self._risk, self._replan = risk, replan
         self._adapt, self._planner, self._objective, self._spec = adapt, planner, objective, spec
         self._device = torch.device(device)
         self._generators = [torch.Generator(self._device).manual_seed(int(s)) for s in seeds]
@@ -165,7 +173,7 @@ class _Pilot:
     def decide(self, context: Context, obs: Tensor) -> Plan:
         expert = self._adapt(context.to(self._device))
         cost = trajectory_cost(expert, obs.to(self._device), self._objective, self._risk)
-        warm = None if self._last is None else self._last.shift()
+        warm = None if self._last is None else self._last.shift(self._replan)
         self._last = self._planner.plan(cost, self._spec.action_dim, self._generators, warm)
         return self._last
 

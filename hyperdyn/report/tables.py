@@ -32,7 +32,7 @@ def tables(results: Results, entries: Sequence[str] = ()) -> list[Table]:
     """Every table that the results have data for; entries name those of an observation."""
     found = []
     if results.planning:
-        found += [planning_table(results), *_differences(results)]
+        found += [planning_table(results), *_differences(results), *success_tables(results)]
     if results.prediction:
         found += [horizon_table(results), adaptation_table(results)]
     found += [uncertainty_table(results, split) for split in summary.splits_of(results.uncertainty)]
@@ -72,6 +72,26 @@ def planning_table(results: Results) -> Table:
     note = f"interquartile mean over {steps} steps [95 % interval], share of the simulator's return; {planner}"
     columns = ("return", *(SPLIT_LABELS.get(s, s) for s in splits))
     return Table("Planning", columns, tuple(rows), note, _best(cells, contenders, largest=True))
+
+
+def success_tables(results: Results) -> list[Table]:
+    """How often each method got where it should, one table for each way of planning; none where nobody says where."""
+    judged = [r for r in results.planning if r.success]
+    found = []
+    for planner, steps in dict.fromkeys((r.planner, r.steps) for r in judged):
+        rows = [(r.method, r.history) for r in judged if (r.planner, r.steps) == (planner, steps)]
+        splits = summary.splits_of([r for r in judged if (r.planner, r.steps) == (planner, steps)])
+        rows = sorted(dict.fromkeys(rows), key=lambda row: (row[0] == CEILING) - (row[0] == FLOOR))
+        cells = [[summary.success(results, m, s, planner, steps, k) for s in splits] for m, k in rows]
+        texts = tuple(
+            (m if m in (FLOOR, CEILING) else f"{m}, K = {k}", *(_interval(c, ".2f") for c in row))
+            for (m, k), row in zip(rows, cells, strict=True)
+        )
+        contenders = [i for i, (m, _) in enumerate(rows) if m not in (FLOOR, CEILING)]
+        columns = ("success", *(SPLIT_LABELS.get(s, s) for s in splits))
+        note = f"share of systems, within {steps} steps [95 % interval]; {planner}"
+        found.append(Table("Success", columns, texts, note, _best(cells, contenders, largest=True)))
+    return found
 
 
 def _differences(results: Results) -> list[Table]:

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from hyperdyn.envs.spec import Family
 from hyperdyn.evaluate import planning
-from hyperdyn.evaluate.planning import compare, planning_return, random_return, simulator_return, total_returns
+from hyperdyn.evaluate.outcome import Outcome
+from hyperdyn.evaluate.planning import compare, planning_episodes, random_outcome, simulator_outcome
 from hyperdyn.evaluate.task import Task
 from hyperdyn.planning.cem import CEM
 
@@ -24,26 +26,26 @@ def task(family: Family, systems: int = 3, **changes: Any) -> Task:
 def test_knowing_the_truth_plans_as_well_as_the_simulator_and_better_than_chance(
     point_mass: Family, point_mass_truth: Any
 ) -> None:
-    own = total_returns(planning_return(task(point_mass), point_mass_truth))
-    ceiling = simulator_return(task(point_mass))
+    own = Outcome.of(task(point_mass), planning_episodes(task(point_mass), point_mass_truth)).returns
+    ceiling = simulator_outcome(task(point_mass)).returns
     np.testing.assert_allclose(own, ceiling, rtol=1e-4)
-    assert (random_return(task(point_mass)) < ceiling).all()
+    assert (random_outcome(task(point_mass)).returns < ceiling).all()
 
 
 def test_a_systems_return_does_not_depend_on_who_else_is_evaluated(
     point_mass: Family, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = simulator_return(task(point_mass, 5))
+    whole = simulator_outcome(task(point_mass, 5)).returns
     monkeypatch.setattr(planning, "TILE", 2)
-    np.testing.assert_allclose(simulator_return(task(point_mass, 5)), whole)
-    shares = [simulator_return(task(point_mass, 5).share(rank, 2)) for rank in range(2)]
+    np.testing.assert_allclose(simulator_outcome(task(point_mass, 5)).returns, whole)
+    shares = [simulator_outcome(task(point_mass, 5).share(rank, 2)).returns for rank in range(2)]
     merged = np.empty(5)
     merged[0::2], merged[1::2] = shares
     np.testing.assert_allclose(merged, whole)
 
 
 def test_history_is_as_long_as_asked(point_mass: Family, point_mass_truth: Any) -> None:
-    planning_return(task(point_mass), point_mass_truth, history=3)
+    planning_episodes(task(point_mass), point_mass_truth, history=3)
     assert set(point_mass_truth.seen) == {3}
 
 
@@ -58,21 +60,21 @@ def test_the_ceiling_of_a_system_is_computed_once(
         return tiles(task, model, systems, *rest)
 
     monkeypatch.setattr(planning, "_tiles", counted)
-    assert planning.cached_simulator_return(task(point_mass), tmp_path) is None
-    first = simulator_return(task(point_mass), tmp_path)
-    more = simulator_return(task(point_mass, 5), tmp_path)
+    assert planning.cached_simulator_outcome(task(point_mass), tmp_path) is None
+    first = simulator_outcome(task(point_mass), tmp_path).returns
+    more = simulator_outcome(task(point_mass, 5), tmp_path).returns
     assert planned == [0, 1, 2, 3, 4]
     np.testing.assert_array_equal(more[:3], first)
-    np.testing.assert_array_equal(simulator_return(task(point_mass).share(1, 2), tmp_path), first[1::2])
-    np.testing.assert_array_equal(planning.cached_simulator_return(task(point_mass), tmp_path), first)
+    np.testing.assert_array_equal(simulator_outcome(task(point_mass).share(1, 2), tmp_path).returns, first[1::2])
+    np.testing.assert_array_equal(planning.cached_simulator_outcome(task(point_mass), tmp_path).returns, first)
     assert planned == [0, 1, 2, 3, 4]
-    simulator_return(task(point_mass, steps=7), tmp_path)
+    simulator_outcome(task(point_mass, steps=7), tmp_path).returns
     assert planned == [0, 1, 2, 3, 4, 0, 1, 2]
 
 
 def test_an_interrupted_ceiling_continues(point_mass: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "TILE", 2)
-    whole, job = simulator_return(task(point_mass, 5)), planning._Job.__call__
+    whole, job = simulator_outcome(task(point_mass, 5)).returns, planning._Job.__call__
 
     def interrupted(self: Any, numbers: Sequence[int]) -> Any:
         if numbers[0] == 2:
@@ -81,10 +83,10 @@ def test_an_interrupted_ceiling_continues(point_mass: Family, tmp_path: Path, mo
 
     monkeypatch.setattr(planning._Job, "__call__", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        simulator_return(task(point_mass, 5), tmp_path)
+        simulator_outcome(task(point_mass, 5), tmp_path).returns
     seen: list[int] = []
     monkeypatch.setattr(planning._Job, "__call__", lambda self, numbers: seen.extend(numbers) or job(self, numbers))
-    np.testing.assert_allclose(simulator_return(task(point_mass, 5), tmp_path), whole)
+    np.testing.assert_allclose(simulator_outcome(task(point_mass, 5), tmp_path).returns, whole)
     assert seen == [2, 3, 4]
 
 
@@ -102,10 +104,10 @@ def test_the_key_of_a_task_names_all_that_matters(point_mass: Family) -> None:
 
 
 def test_a_damaged_cache_is_computed_anew(point_mass: Family, tmp_path: Path) -> None:
-    first = simulator_return(task(point_mass), tmp_path)
+    first = simulator_outcome(task(point_mass), tmp_path).returns
     (file,) = tmp_path.iterdir()
     file.write_text("{")
-    np.testing.assert_array_equal(simulator_return(task(point_mass), tmp_path), first)
+    np.testing.assert_array_equal(simulator_outcome(task(point_mass), tmp_path).returns, first)
 
 
 def test_compare_scores_every_model_between_floor_and_ceiling(point_mass: Family, point_mass_truth: Any) -> None:
@@ -113,3 +115,26 @@ def test_compare_scores_every_model_between_floor_and_ceiling(point_mass: Family
     assert [(s.method, s.seed, s.history) for s in scores] == [("oracle", 2, 16), ("random", 0, 0), ("simulator", 0, 0)]
     assert all(len(s.per_system) == 3 for s in scores)
     assert len({s.planner for s in scores}) == 1
+
+
+def near(obs: torch.Tensor) -> torch.Tensor:
+    """Whether a point mass is within 0.4 of the origin."""
+    return obs[..., :2].norm(dim=-1) < 0.4
+
+
+def test_success_is_getting_there_at_any_step_and_is_kept_with_the_ceiling(point_mass: Family, tmp_path: Path) -> None:
+    judged = task(replace(point_mass, success=near), 5, steps=12)
+    (episodes,) = planning_episodes(judged)
+    outcome = Outcome.of(judged, [episodes])
+    there = np.linalg.norm(episodes.obs[:, 1:, :2], axis=-1) < 0.4
+    np.testing.assert_array_equal(outcome.success, there.any(1))
+    assert 0 < there.any(1).mean() < 1
+    assert 0 < there.mean() < there.any(1).mean()
+    cut = replace(episodes, length=there.argmax(1))  # ended before the first time
+    np.testing.assert_array_equal(Outcome.of(judged, [cut]).success, 0)
+    for found in (simulator_outcome(judged, tmp_path), planning.cached_simulator_outcome(judged, tmp_path)):
+        np.testing.assert_array_equal(found.success, outcome.success)
+    score = outcome.score(judged, "simulator", "interpolation", 0, 0)
+    assert score.success == tuple(map(float, outcome.success))
+    assert outcome.score(task(point_mass, 5, steps=12), "m", "s", 0, 0).planner == score.planner
+    assert simulator_outcome(task(point_mass)).success is None

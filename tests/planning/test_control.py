@@ -239,3 +239,23 @@ def test_random_actions_are_uniform_and_seeded_per_system(point_mass: Family) ->
     )
     np.testing.assert_array_equal(alone.action[0], done.action[1])
     assert done.candidates is None
+
+
+@pytest.mark.parametrize(("replan", "decisions"), [(1, 6), (2, 3), (3, 2)])
+def test_so_many_steps_of_a_plan_are_executed_before_the_next(point_mass: Family, replan: int, decisions: int) -> None:
+    planner, seen = Counting(), list[Context]()
+    done = run(point_mass, adapt=recorder(seen), planner=planner, replan=replan, keep_candidates=1)
+    assert len(planner.plans) == len(seen) == len(done.seconds) == done.candidates.shape[1] == decisions
+    executed = [plan.actions[0, i, 0].item() for plan in planner.plans for i in range(replan)]
+    np.testing.assert_allclose(done.action[0, :, 0], executed)
+    for before, warm in zip(planner.plans, planner.warm[1:], strict=False):
+        expected = before
+        for _ in range(replan):
+            expected = expected.shift()
+        assert torch.equal(warm.actions, expected.actions)
+        assert torch.equal(warm.elites, expected.elites)
+
+
+def test_no_more_of_a_plan_than_there_is_can_be_executed(point_mass: Family) -> None:
+    with pytest.raises(ConfigError, match="horizon, 3"):
+        run(point_mass, planner=Counting(), replan=4)
