@@ -1,69 +1,81 @@
-"""Models on the Hugging Face Hub, as `save_pretrained` writes them."""
+"""Models on the Hugging Face Hub, as `save_pretrained` writes them, through the Hub's own mixin."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from hyperdyn.extras import optional
 from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.pretrained import CONFIG, WEIGHTS, load_pretrained, save_pretrained
 
-CARD = "README.md"
-FILES = (CONFIG, WEIGHTS, CARD)
+CARD = """---
+{{ card_data }}
+---
+{{ about }}
+
+```python
+from hyperdyn.hub import HubModel
+
+model = HubModel.from_pretrained("{{ repo_id }}").network
+```
+"""
 
 
-def push_to_hub(model: AbstractDynamics, repo_id: str, *, private: bool = False, api: Any = None, **about: Any) -> None:
-    """Upload a model to OWNER/NAME, made if it is not there yet, with a model card if it has none.
-
-    api: a `huggingface_hub.HfApi`; None is one with the token that `hf auth login` left.
-    about: plain values to keep in config.json.
-
-    Raises:
-        ConfigError: huggingface_hub is not installed.
-        CheckpointError: see `save_pretrained`.
-    """
-    api = api or optional("huggingface_hub", "the Hugging Face Hub").HfApi()
-    with TemporaryDirectory() as folder:
-        save_pretrained(model, folder, **about)
-        api.create_repo(repo_id=repo_id, private=private, exist_ok=True)
-        if not api.file_exists(repo_id=repo_id, filename=CARD):
-            (Path(folder) / CARD).write_text(card(model, repo_id), encoding="utf-8")
-        api.upload_folder(repo_id=repo_id, folder_path=folder, allow_patterns=list(FILES))
+def __getattr__(name: str) -> Any:
+    """`HubModel`, made when it is asked for: huggingface_hub is an extra."""
+    if name != "HubModel":
+        raise AttributeError(f"module 'hyperdyn.hub' has no attribute '{name}'")
+    return _hub_model()
 
 
-def from_hub(
-    repo_id: str, *, revision: str | None = None, trust: Sequence[str] = (), api: Any = None
-) -> AbstractDynamics:
-    """The model in OWNER/NAME, loaded as `load_pretrained` loads: weights, plain text, and no class but hyperdyn's.
+@cache
+def _hub_model() -> Any:
+    hub = optional("huggingface_hub", "the Hugging Face Hub")
 
-    revision: a commit; None is the newest.
+    class HubModel(
+        hub.ModelHubMixin,  # type: ignore[misc, name-defined]
+        library_name="hyperdyn",
+        tags=["dynamics-model", "model-based-rl"],
+        model_card_template=CARD,
+    ):
+        """A model with `save_pretrained`, `push_to_hub` and `from_pretrained`, as everything on the Hub has them.
 
-    Raises:
-        ConfigError: huggingface_hub is not installed.
-        CheckpointError: what is there is not one of ours.
-    """
-    api = api or optional("huggingface_hub", "the Hugging Face Hub").HfApi()
-    folder = api.snapshot_download(repo_id=repo_id, revision=revision, allow_patterns=list(FILES))
-    return load_pretrained(folder, trust=trust)
+        network: what it holds, the model itself.
+        """
+
+        def __init__(self, network: AbstractDynamics) -> None:
+            self.network = network
+
+        def _save_pretrained(self, save_directory: Path) -> None:
+            save_pretrained(self.network, save_directory)
+
+        @classmethod
+        def _from_pretrained(cls, *, model_id: str, trust: Sequence[str] = (), **where: Any) -> HubModel:
+            """Weights, plain text, and no class but those of hyperdyn and of the packages named in `trust`."""
+            folder = model_id
+            if not Path(model_id).is_dir():
+                folder = hub.snapshot_download(repo_id=model_id, allow_patterns=[CONFIG, WEIGHTS], **where)
+            return cls(load_pretrained(folder, trust=trust))
+
+        def generate_model_card(self, *, repo_id: str = "OWNER/NAME", **more: Any) -> Any:
+            return super().generate_model_card(repo_id=repo_id, about=_about(self.network), **more)
+
+        def push_to_hub(self, repo_id: str, **options: Any) -> Any:
+            """Upload to OWNER/NAME, made if it is not there yet; with a model card if it has none."""
+            card = {"repo_id": repo_id, **options.pop("model_card_kwargs", {})}
+            return super().push_to_hub(repo_id, model_card_kwargs=card, **options)
+
+    return HubModel
 
 
-def card(model: AbstractDynamics, repo_id: str) -> str:
-    """A model card: what it is and how to load it."""
+def _about(model: AbstractDynamics) -> str:
+    """What a model is, in one sentence."""
     recipe = model.recipe or {}
     method = str(recipe.get("model", {}).get("_target_", "")).rpartition(".")[2]
     sizes = "-".join(map(str, model.executed_sizes))
-    return f"""---
-library_name: hyperdyn
-tags: [dynamics-model, model-based-rl]
----
-{method}, trained on the family `{recipe.get("family")}`; one predicted step executes a network of {sizes}.
-
-```python
-from hyperdyn.hub import from_hub
-
-model = from_hub("{repo_id}")
-```
-"""
+    return (
+        f"{method}, trained on the family `{recipe.get('family')}`; one predicted step executes a network of {sizes}."
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -226,11 +227,6 @@ def test_the_example_runs_with_numpy_alone(tmp_path: Path) -> None:
         f"runpy.run_path({str(example)!r}, run_name='__main__')"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert "numpy: " in out
     assert "us a step of 150 rows" in out
-    rng = np.random.default_rng(0)
-    for n in (1, 150):
-        obs = rng.normal(size=(n, 4)).astype(np.float32)
-        action = rng.uniform(-1, 1, (n, 2)).astype(np.float32)
-    said = np.array(out.split("[")[-1].rstrip("]\n").split(), dtype=float)
-    np.testing.assert_allclose(said, plain.step(obs, action)[0], rtol=1e-4, atol=1e-4)
+    said = json.loads(out[out.index("[") :])
+    np.testing.assert_allclose(said, plain.step(np.zeros(4), np.zeros(2)), rtol=1e-5, atol=1e-6)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
+import importlib
 import json
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,10 +15,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import hyperdyn
-from hyperdyn import build
+from hyperdyn import build, hub
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import CheckpointError, ConfigError
-from hyperdyn.hub import from_hub, push_to_hub
 from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.models.fixed import Fixed
 from hyperdyn.pretrained import CONFIG, WEIGHTS, load_pretrained, read_about, save_pretrained
@@ -88,47 +88,72 @@ def test_a_folder_that_was_changed_is_refused(damage: Any, said: str, model: Abs
         load_pretrained(tmp_path)
 
 
-class LocalHub:
-    """The four calls of `huggingface_hub.HfApi` that are made, on folders."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def create_repo(self, *, repo_id: str, private: bool, exist_ok: bool) -> None:
-        (self.root / repo_id).mkdir(parents=True, exist_ok=exist_ok)
-
-    def file_exists(self, *, repo_id: str, filename: str) -> bool:
-        return (self.root / repo_id / filename).is_file()
-
-    def upload_folder(self, *, repo_id: str, folder_path: str, allow_patterns: list[str]) -> None:
-        for path in Path(folder_path).iterdir():
-            assert path.name in allow_patterns
-            shutil.copy(path, self.root / repo_id)
-
-    def snapshot_download(self, *, repo_id: str, revision: str | None, allow_patterns: list[str]) -> str:
-        return str(self.root / repo_id)
+@pytest.fixture
+def hub_model() -> Any:
+    pytest.importorskip("huggingface_hub", reason="the extra 'hub' is not installed")
+    return hub.HubModel
 
 
-def test_a_model_goes_through_a_hub_unchanged(model: AbstractDynamics, tmp_path: Path) -> None:
-    hub = LocalHub(tmp_path)
-    push_to_hub(model, "me/expert", api=hub, dt=0.1)
-    assert same(model, from_hub("me/expert", api=hub))
-    card = tmp_path / "me/expert/README.md"
-    assert 'from_hub("me/expert")' in card.read_text()
+def test_a_model_goes_through_the_hubs_mixin_unchanged(model: AbstractDynamics, hub_model: Any, tmp_path: Path) -> None:
+    """A local folder in the place of a repository, as the Hub's own client allows."""
+    hub_model(model).save_pretrained(tmp_path / "expert", repo_id="me/expert")
+    again = hub_model.from_pretrained(tmp_path / "expert").network
+    assert same(model, again)
+    assert again.recipe == model.recipe
+    assert same(model, hyperdyn.load(tmp_path / "expert"))
+    card = tmp_path / "expert/README.md"
+    assert "hyperdyn" in card.read_text()
     card.write_text("my own")
-    push_to_hub(model, "me/expert", api=hub)
+    hub_model(model).save_pretrained(tmp_path / "expert")
     assert card.read_text() == "my own"
 
 
-def test_the_real_hub_takes_the_same_calls() -> None:
-    hub = pytest.importorskip("huggingface_hub", reason="the extra 'hub' is not installed")
+def test_what_is_pushed_is_what_is_saved_with_a_card_that_loads_it(
+    model: AbstractDynamics, hub_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mixin = importlib.import_module("huggingface_hub.hub_mixin")
 
-    for name in ("create_repo", "file_exists", "upload_folder", "snapshot_download"):
-        ours = [p for p in inspect.signature(getattr(LocalHub, name)).parameters if p != "self"]
-        inspect.signature(getattr(hub.HfApi, name)).bind(None, **dict.fromkeys(ours))
+    class Api:
+        def __init__(self, **_: Any) -> None: ...
+
+        def create_repo(self, *, repo_id: str, **_: Any) -> Any:
+            return SimpleNamespace(repo_id=repo_id)
+
+        def upload_folder(self, *, repo_id: str, folder_path: str, **_: Any) -> str:
+            shutil.copytree(folder_path, tmp_path / repo_id)
+            return repo_id
+
+    monkeypatch.setattr(mixin, "HfApi", Api)
+    assert hub_model(model).push_to_hub("me/expert") == "me/expert"
+    found = tmp_path / "me/expert"
+    assert sorted(p.name for p in found.iterdir()) == ["README.md", CONFIG, WEIGHTS]
+    assert same(model, hub_model.from_pretrained(found).network)
+    assert 'HubModel.from_pretrained("me/expert")' in (found / "README.md").read_text()
 
 
-def test_without_the_package_its_extra_is_named(model: AbstractDynamics, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repository_is_downloaded_at_its_revision(
+    model: AbstractDynamics, hub_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package, mixin = importlib.import_module("huggingface_hub"), importlib.import_module("huggingface_hub.hub_mixin")
+    folder = save_pretrained(model, tmp_path / "there")
+    asked: dict[str, Any] = {}
+
+    def download(**options: Any) -> str:
+        asked.update(options)
+        return str(folder)
+
+    monkeypatch.setattr(mixin, "hf_hub_download", lambda **_: str(folder / CONFIG))
+    monkeypatch.setattr(package, "snapshot_download", download)
+    assert same(model, hub_model.from_pretrained("me/expert", revision="abc").network)
+    assert asked["repo_id"] == "me/expert"
+    assert asked["revision"] == "abc"
+    change_config(folder, model={**MODEL, "_target_": "os.system"})
+    with pytest.raises(CheckpointError, match="no network class of a trusted"):
+        hub_model.from_pretrained("me/expert")
+
+
+def test_without_the_package_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    hub._hub_model.cache_clear()
     with pytest.raises(ConfigError, match=r"hyperdyn\[hub\]"):
-        push_to_hub(model, "me/expert")
+        _ = hub.HubModel
