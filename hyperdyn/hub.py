@@ -77,5 +77,5 @@ def _about(model: AbstractDynamics) -> str:
     method = str(recipe.get("model", {}).get("_target_", "")).rpartition(".")[2]
     sizes = "-".join(map(str, model.executed_sizes))
     return (
-        f"{method}, trained on the family `{recipe.get('family')}`; one predicted step executes a network of {sizes}."
+        f"{method}, trained on the family `{recipe.get('family')}`; a predicted step executes a network of {sizes}."
     )

@@ -229,4 +229,4 @@ def test_the_example_runs_with_numpy_alone(tmp_path: Path) -> None:
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "us a step of 150 rows" in out
     said = json.loads(out[out.index("[") :])
-    np.testing.assert_allclose(said, plain.step(np.zeros(4), np.zeros(2)), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(said, plain.step(np.linspace(-1, 1, 4), np.linspace(-1, 1, 2)), rtol=1e-5, atol=1e-6)
