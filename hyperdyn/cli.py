@@ -51,6 +51,7 @@ COMMANDS = {
     "bench-check": Command(
         "check that published results are whole and on the frozen systems", "results/small/*.json", "files", many=True
     ),
+    "check-env": Command("every fault of an environment: got, expected, fix", "cheetah_mix", "env"),
     "verify": Command("check stored trajectories, name and mend what is damaged", "data/cheetah_mix", "data_dir"),
     "doctor": Command("check this machine and print what to paste where something is missing", ""),
     "demo": Command("all of it, small, in about 9 minutes", ""),

@@ -68,7 +68,7 @@ def command(name: str, about: Command, overrides: Sequence[str]) -> str:
 def _positional(about: Command) -> str:
     if about.positional is None:
         return ""
-    if " " in about.positional:
+    if " " in about.positional or about.positional == "env":
         return about.positional.upper()
     return "RUN [RUN ...]" if about.many else "DIR"
 
