@@ -5,8 +5,9 @@ V cameras, height and width in pixels, n voxels along an edge; the other letters
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from hyperdyn.movable import Movable
@@ -21,6 +22,16 @@ class Solid(Movable):
 
     occupancy: Tensor  # [B,n,n,n] bool, by x, y, z
     size: Tensor  # [B] edge of the cube [m]
+    yaw: Tensor  # [B] of the cube in the object's frame [rad]
+
+    def turned(self, angle: Tensor) -> Solid:
+        """The same where the front of each object is further by an angle [B]."""
+        return replace(self, yaw=self.yaw - angle)
+
+    def mirrored(self, which: Tensor) -> Solid:
+        """The systems where `which` [B] seen in a mirror along the object's x axis."""
+        flipped = torch.where(which[:, None, None, None], self.occupancy.flip(2), self.occupancy)
+        return replace(self, occupancy=flipped, yaw=torch.where(which, -self.yaw, self.yaw))
 
 
 @dataclass(frozen=True)
@@ -46,3 +57,24 @@ class Views(Movable):
     mask: Tensor | None = None  # [B,V,height,width] bool
     pose: Tensor | None = None  # [B,3]
     solid: Solid | None = None
+
+    def turned(self, angle: Tensor) -> Views:
+        """The same where the front of each object is further by an angle [B]: nothing changes in the pictures."""
+        pose = (
+            None
+            if self.pose is None
+            else self.pose + angle.to(self.pose.dtype)[:, None] * self.pose.new_tensor([0, 0, 1])
+        )
+        return replace(self, pose=pose, solid=None if self.solid is None else self.solid.turned(angle))
+
+    def mirrored(self, which: Tensor) -> Views:
+        """The systems where `which` [B] seen in a mirror along the world's x axis.
+
+        The pictures stay. It is the cameras' axes that are reflected, which turns a point (x, y, z) into (x, -y, z).
+        """
+        sign = 1 - 2 * which.to(self.extrinsics.dtype)
+        one = torch.ones_like(sign)
+        extrinsics = self.extrinsics * torch.stack([one, sign, one, one], dim=-1)[:, None, None]  # columns x, y, z, 1
+        pose = None if self.pose is None else self.pose * torch.stack([one, sign, sign], dim=-1)
+        solid = None if self.solid is None else self.solid.mirrored(which)
+        return replace(self, extrinsics=extrinsics, pose=pose, solid=solid)

@@ -12,6 +12,7 @@ from torch import Tensor
 from hyperdyn.errors import ConfigError, nearest
 from hyperdyn.shards.blocks import Draw
 from hyperdyn.types import Batch, Frame, StateSpec, Transitions
+from hyperdyn.views import Views
 
 Change = Callable[[Tensor], Tensor]
 KINDS = ("turn", "mirror")
@@ -25,7 +26,8 @@ class Augmentation:
         network, which sees the object's own frame, cannot hold on to a direction that means nothing.
     mirror: half of the systems are seen in a mirror along the world's x axis.
 
-    Constant entries are left as they are: they are no input, but for an outline, which is turned and mirrored too.
+    Constant entries are left as they are: they are no input, but for an outline, which is turned and mirrored too, as
+    are the views of the context.
 
     kinds: which of the two.
 
@@ -72,7 +74,7 @@ def turned(batch: Batch, frame: Frame, turn: Tensor) -> Batch:
             values[..., outline] = _chosen(values[..., outline], torch.arange(n) + steps[:, None])
         return values
 
-    return _mapped(batch, obs, lambda action: action)
+    return _mapped(batch, obs, lambda action: action, lambda views: views.turned(angle))
 
 
 def mirrored(batch: Batch, frame: Frame, which: Tensor) -> Batch:
@@ -98,14 +100,16 @@ def mirrored(batch: Batch, frame: Frame, which: Tensor) -> Batch:
 
     factors = batch.factors.clone()
     factors[:, list(frame.mirrored_factors)] *= sign[:, None]
-    return replace(_mapped(batch, obs, action), factors=factors)
+    return replace(_mapped(batch, obs, action, lambda views: views.mirrored(which)), factors=factors)
 
 
-def _mapped(batch: Batch, obs: Change, action: Change) -> Batch:
+def _mapped(batch: Batch, obs: Change, action: Change, seen: Callable[[Views], Views]) -> Batch:
     def each(t: Transitions) -> Transitions:
         return Transitions(obs(t.obs), action(t.action), obs(t.next_obs))
 
-    return replace(batch, context=replace(batch.context, history=each(batch.context.history)), query=each(batch.query))
+    views = batch.context.views
+    context = replace(batch.context, history=each(batch.context.history), views=None if views is None else seen(views))
+    return replace(batch, context=context, query=each(batch.query))
 
 
 def _wide(values: Tensor, like: Tensor) -> Tensor:

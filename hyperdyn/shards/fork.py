@@ -24,10 +24,11 @@ def fork(source: Path | str, target: Path | str) -> ShardStore:
     with explained(f"'{target}'"):
         missing = [info for info in origin.infos() if info.id not in own]
         for info in missing:
-            path = own.root / info.file
-            path.parent.mkdir(exist_ok=True)
-            if not path.exists():
-                _share(origin.root / info.file, path)
+            for name in info.files:
+                path = own.root / name
+                path.parent.mkdir(exist_ok=True)
+                if not path.exists():
+                    _share(origin.root / name, path)
     own.adopt(missing)
     return own
 

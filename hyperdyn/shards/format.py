@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import PurePosixPath
 from typing import Any, Self
 
 import numpy as np
@@ -18,7 +19,7 @@ FORMAT_VERSION = 1
 ACTION_SLACK = 1e-4
 """How far an action may leave [-1, 1]: rounding only."""
 
-OPTIONAL = {"maker"}
+OPTIONAL = {"maker", "views_bytes", "views_sha256"}
 """Fields that a record need not have."""
 
 _SPLIT = re.compile(r"[a-z][a-z0-9_]*")
@@ -64,6 +65,7 @@ class ShardInfo:
     lengths: steps of each of the E episodes.
     steps: L, what the arrays have room for.
     maker: fingerprint of how the episodes were made, see `fingerprint`; empty if that is not known.
+    views_bytes, views_sha256: of the file of views beside the shard; 0 and empty if there is none.
     """
 
     file: str
@@ -76,13 +78,25 @@ class ShardInfo:
     bytes: int
     sha256: str
     maker: str = ""
+    views_bytes: int = 0
+    views_sha256: str = ""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The shard's own file, and that of its views if there is one."""
+        return (self.file, self.views_file) if self.views_bytes else (self.file,)
+
+    @property
+    def views_file(self) -> str:
+        return str(PurePosixPath(self.file).with_suffix(".views"))
 
     @property
     def id(self) -> ShardId:
         return self.split, self.system, self.round
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        values = asdict(self)
+        return values if self.views_bytes else {k: v for k, v in values.items() if not k.startswith("views_")}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:

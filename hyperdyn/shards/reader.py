@@ -26,20 +26,34 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def size_fault(path: Path, info: ShardInfo) -> str | None:
+def size_fault(path: Path, size: int) -> str | None:
     """What the file's size alone tells, which is what an interrupted copy or a full disk leaves."""
     if not path.is_file():
         return "the file is missing"
-    size = path.stat().st_size
-    return None if size == info.bytes else f"the file has {size} bytes, the manifest says {info.bytes}"
+    found = path.stat().st_size
+    return None if found == size else f"the file has {found} bytes, the manifest says {size}"
 
 
-def find_fault(path: Path, info: ShardInfo) -> Fault | None:
-    """Read the whole file; None if it is what was written."""
-    reason = size_fault(path, info)
-    if reason is None and digest(path) != info.sha256:
-        reason = "the contents have changed since they were written (sha256 differs)"
+def views_fault(path: Path, info: ShardInfo) -> str | None:
+    """The same of the file of views."""
+    reason = size_fault(path, info.views_bytes)
+    return None if reason is None else f"views: {reason}"
+
+
+def find_fault(root: Path, info: ShardInfo) -> Fault | None:
+    """Read the whole of the shard's files; None if they are what was written."""
+    reason = _changed(root / info.file, info.bytes, info.sha256)
+    if reason is None and info.views_bytes:
+        reason = _changed(root / info.views_file, info.views_bytes, info.views_sha256)
+        reason = None if reason is None else f"views: {reason}"
     return None if reason is None else Fault(info, reason)
+
+
+def _changed(path: Path, size: int, sha256: str) -> str | None:
+    reason = size_fault(path, size)
+    if reason is None and digest(path) != sha256:
+        reason = "the contents have changed since they were written (sha256 differs)"
+    return reason
 
 
 def map_shard(root: Path, info: ShardInfo, header: Header) -> Trajectories:
@@ -49,7 +63,7 @@ def map_shard(root: Path, info: ShardInfo, header: Header) -> Trajectories:
         ShardError: the file is missing, truncated or no shard.
     """
     path = root / info.file
-    reason = size_fault(path, info)
+    reason = size_fault(path, info.bytes)
     if reason is None:
         try:
             with safe_open(path, framework="pt") as file:  # maps the file; the numpy framework would copy it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ from hyperdyn.shards.files import TEMPORARY, explained, locked, publish, write_p
 from hyperdyn.shards.format import Fault, Header, ShardId, ShardInfo, Trajectories, check_id, checked, shard_file
 from hyperdyn.shards.manifest import LOCK, Manifest
 from hyperdyn.shards.reader import find_fault, map_shard, shard_bytes
+from hyperdyn.shards.views import ShardViews
 
 IDENTITY = ("format_version", "env_id", "family", "factor_names", "obs_dim", "action_dim", "dt")
 """Header fields in which all data of one folder must agree."""
@@ -107,8 +108,11 @@ class ShardStore:
         action: Any,
         length: Any = None,
         maker: str = "",
+        views: bytes = b"",
     ) -> ShardInfo:
         """Add one shard: factors [F], obs [E,L+1,S], action [E,L,A], length [E] (all L if None).
+
+        views: of some of its moments, as `hyperdyn.shards.views.views_bytes` writes them; empty for none.
 
         A shard that is there already stays as it is, and its record is returned.
 
@@ -122,28 +126,41 @@ class ShardStore:
         name = shard_file(split, system, round)
         values, data = checked(self.header, name, factors, obs, action, length)
         content = shard_bytes(self.header, name, values, data)
-        sha256 = hashlib.sha256(content).hexdigest()
-        lengths = tuple(data.length.tolist())
-        steps = data.action.shape[1]
-        info = ShardInfo(name, split, system, round, values, lengths, steps, len(content), sha256, maker)
+        info = ShardInfo(
+            name,
+            split,
+            system,
+            round,
+            values,
+            lengths=tuple(data.length.tolist()),
+            steps=data.action.shape[1],
+            bytes=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+            maker=maker,
+            views_bytes=len(views),
+            views_sha256=hashlib.sha256(views).hexdigest() if views else "",
+        )
         with explained(f"shard '{self.root / name}'"):
-            return self._publish(info, content)
+            return self._publish(info, dict(zip(info.files, (content, views), strict=False)))
 
-    def _publish(self, info: ShardInfo, content: bytes) -> ShardInfo:
-        path = self.root / info.file
-        path.parent.mkdir(exist_ok=True)
-        partial = write_partial(path, content)
+    def _publish(self, info: ShardInfo, contents: Mapping[str, bytes]) -> ShardInfo:
+        (self.root / info.file).parent.mkdir(exist_ok=True)
+        partials: dict[str, Path] = {}
         try:
+            for name, content in contents.items():
+                partials[name] = write_partial(self.root / name, content)
             with locked(self._lock):
                 self.refresh()
                 known = self._manifest.records.get(info.id)
                 if known is not None:
                     return known
-                publish(partial, path)
+                for name, partial in partials.items():
+                    publish(partial, self.root / name)
                 self._manifest.add(info)
                 return info
         finally:
-            partial.unlink(missing_ok=True)
+            for partial in partials.values():
+                partial.unlink(missing_ok=True)
 
     def adopt(self, infos: Iterable[ShardInfo]) -> None:
         """List shards whose files are in place already; those that are listed stay as they are."""
@@ -171,12 +188,20 @@ class ShardStore:
         """
         return map_shard(self.root, info, self.header)
 
+    def load_views(self, info: ShardInfo) -> ShardViews | None:
+        """What cameras saw at some moments of the shard's episodes; None if none looked.
+
+        Raises:
+            ShardError: the file is missing, truncated or holds no views.
+        """
+        return ShardViews(self.root, info) if info.views_bytes else None
+
     def verify(self, progress: Callable[[Iterable[ShardInfo]], Iterable[ShardInfo]] = iter) -> list[Fault]:
         """Read every byte of every shard; the shards that are not what was written.
 
         progress: wraps the iteration, as `rich.progress.track` does.
         """
-        found = (find_fault(self.root / info.file, info) for info in progress(self.infos()))
+        found = (find_fault(self.root, info) for info in progress(self.infos()))
         return [fault for fault in found if fault is not None]
 
     def repair(self, faults: Iterable[Fault]) -> None:
@@ -188,7 +213,7 @@ class ShardStore:
             self.refresh()
             bad = [f.info for f in faults if self._manifest.records.get(f.info.id) == f.info]
             self._manifest.remove(info.id for info in bad)
-            for info in bad:
-                (self.root / info.file).unlink(missing_ok=True)
+            for name in (name for info in bad for name in info.files):
+                (self.root / name).unlink(missing_ok=True)
             for partial in self.root.glob(f"**/*{TEMPORARY}*"):
                 partial.unlink(missing_ok=True)

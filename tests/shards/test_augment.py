@@ -15,6 +15,7 @@ from hyperdyn.shards.blocks import Draw
 from hyperdyn.shards.format import Header
 from hyperdyn.shards.store import ShardStore
 from hyperdyn.types import Batch, Context, Frame, StateSpec, Transitions
+from hyperdyn.views import Views
 
 B, N, T, K = 4, 3, 2, 5
 OUTLINE = (3, 4, 5, 6)
@@ -138,3 +139,17 @@ def test_batches_do_not_depend_on_who_works(tmp_path, world: int) -> None:  # ty
     assert torch.equal(together, first(0, 1))
     plain = TrajectoryDataModule(str(tmp_path), history_sizes=[2], systems=4, rows=2)
     assert not torch.equal(together, next(iter(plain.stream)).query.obs)
+
+
+def test_what_cameras_saw_is_turned_and_mirrored_with_the_rest(batch: Batch) -> None:
+    views = Views(
+        torch.rand(B, 2, 3, 4, 4),
+        torch.rand(B, 2, 4, 4),
+        torch.rand(B, 2, 3, 3),
+        torch.rand(B, 2, 4, 4),
+        pose=batch.query.obs[:, 0, 0, :3].clone(),
+    )
+    batch = replace(batch, context=replace(batch.context, views=views))
+    for new in (turned(batch, FRAME, QUARTER), mirrored(batch, FRAME, torch.tensor([True, False, True, False]))):
+        assert new.context.views is not None
+        torch.testing.assert_close(new.context.views.pose, new.query.obs[:, 0, 0, :3])

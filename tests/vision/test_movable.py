@@ -20,7 +20,7 @@ def full_context(B: int = 4) -> Context:
         draw(2, 4, 4),
         draw(2, 5, 6) > 0.5,
         draw(3),
-        Solid(draw(3, 3, 3) > 0.5, draw()),
+        Solid(draw(3, 3, 3) > 0.5, draw(), draw()),
     )
     return Context(Transitions(draw(3, 2), draw(3, 1), draw(3, 2)), draw(3) > 0.5, views, draw(2))
 
@@ -33,7 +33,7 @@ def tensors(value: object) -> list[Tensor]:
 
 def test_a_part_is_those_systems_of_every_tensor_however_deep() -> None:
     whole, part = tensors(full_context()), tensors(full_context().part(slice(1, 3)))
-    assert len(whole) == 13
+    assert len(whole) == 14
     assert all(torch.equal(p, w[1:3]) for p, w in zip(part, whole, strict=True))
 
 
