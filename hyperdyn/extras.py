@@ -14,8 +14,14 @@ EXTRAS = {
     "onnxruntime": "onnx",
     "onnxscript": "onnx",
     "pyarrow": "parquet",
+    "pybullet": "pushing",
+    "pybullet_data": "pushing",
+    "pybullet_utils": "pushing",
 }
 """Package to the extra of setup.cfg that brings it."""
+
+LIMITS = {"pushing": "Linux and Python 3.11, for which alone PyBullet has a wheel; all else works without it"}
+"""Extra to where alone it can be installed."""
 
 
 def optional(module: str, purpose: str) -> Any:
@@ -31,5 +37,6 @@ def optional(module: str, purpose: str) -> Any:
         raise ConfigError(
             f"{purpose} needs a package that is not installed",
             got=str(error),
+            expected=LIMITS.get(extra),
             fix=f"pip install 'hyperdyn[{extra}]', or in a clone: pip install -e '.[{extra}]'",
         ) from error

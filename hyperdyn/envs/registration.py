@@ -13,6 +13,7 @@ _ENVIRONMENTS = {
     "hyperdyn/CheetahMix-v0": ("hyperdyn.envs.locomotion.cheetah_mix:CheetahMix", 1000),
     "hyperdyn/CheetahSlope-v0": ("hyperdyn.envs.locomotion.cheetah_slope:CheetahSlope", 1000),
     "hyperdyn/Pendulum-v0": ("hyperdyn.envs.pendulum:Pendulum", 200),
+    "hyperdyn/Pushing-v0": ("hyperdyn.envs.pushing.environment:Pushing", 20),
 }
 
 

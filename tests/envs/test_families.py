@@ -17,6 +17,8 @@ from hyperdyn.errors import EnvError
 
 @pytest.fixture(params=available())
 def family(request: pytest.FixtureRequest) -> Family:
+    if request.param.startswith("pushing"):
+        pytest.importorskip("pybullet", reason="PyBullet has wheels for Linux and Python 3.11 only")
     return load(request.param)
 
 
@@ -46,7 +48,7 @@ def test_env_has_the_declared_sizes_and_time_step(family: Family) -> None:
     env = family.make(family.nominal)
     assert env.observation_space.shape == (family.state.obs_dim,)
     assert env.action_space.shape == (family.state.action_dim,)
-    assert env.metadata["render_fps"] == round(1 / family.dt)
+    assert env.metadata["render_fps"] == max(1, round(1 / family.dt))
 
 
 def test_the_constructors_defaults_are_the_nominal_factors(family: Family) -> None:
@@ -154,7 +156,8 @@ def test_every_factor_changes_the_motion(family: Family) -> None:
         simulated[-1][i] = values[np.abs(values - family.nominal[i]).argmax()]
     simulator = family.simulate(np.array(simulated))
     state = np.repeat(simulator.reset([0] * len(simulated))[:1, None], len(simulated), axis=0)
-    action = np.repeat(some_actions(family, 1, 1, 100), len(simulated), axis=0)
+    steps = min(100, family.episode_steps)
+    action = np.repeat(some_actions(family, 1, 1, steps), len(simulated), axis=0)
     seen = simulator.observe(simulator.rollout(state, action))
     for i, name in enumerate(family.factors):
         assert np.abs(seen[1 + i] - seen[0]).max() > 1e-3, name

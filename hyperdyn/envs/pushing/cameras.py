@@ -34,7 +34,7 @@ class Camera:
 
     eye: tuple[float, float, float]
     target: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    field_of_view: float = 45.0
+    field_of_view: float = 38.0
 
     @property
     def extrinsics(self) -> Array:

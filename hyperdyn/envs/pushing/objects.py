@@ -3,7 +3,7 @@
     numbers             what                                                    split, as the YAML's intervals say
     0 to 1599           even: a mesh of the wheel, odd: a seeded polygon        train
     1600 to 1799        the same kinds                                          interpolation: objects never seen
-    2000 to 2199        seeded unions of boxes and cylinders                    extrapolation: a kind never seen
+    2000 and more       seeded unions of boxes and cylinders                    extrapolation: a kind never seen
 
 A number is the same object for ever. A factor `shape` names the object of its integer part.
 """
@@ -23,8 +23,6 @@ from hyperdyn.errors import ConfigError
 UNIONS = 2000
 """First number of the unions; below it are meshes and polygons."""
 
-OBJECTS = 2200
-
 
 @lru_cache(maxsize=64)
 def object_of(number: int) -> Body:
@@ -34,8 +32,8 @@ def object_of(number: int) -> Body:
         ConfigError: there is no such object.
         ConfigError: PyBullet's data are not installed.
     """
-    if not (0 <= number < 2 * len(FIT) or UNIONS <= number < OBJECTS):
-        expected = f"0 to {2 * len(FIT) - 1}, or {UNIONS} to {OBJECTS - 1}"
+    if not (0 <= number < 2 * len(FIT) or number >= UNIONS):
+        expected = f"0 to {2 * len(FIT) - 1}, or {UNIONS} and more"
         raise ConfigError("there is no such object to push", got=number, expected=expected)
     rng = np.random.default_rng([number, 9])
     radius = rng.uniform(*RADIUS)
