@@ -1,0 +1,1 @@
+"""Options that this package adds to hyperdyn's groups."""
