@@ -20,6 +20,7 @@ from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate.undisturbed import undisturbed
 from hyperdyn.figures.style import save
 from hyperdyn.models.base import AbstractDynamics
+from hyperdyn.module import DynamicsModule
 
 
 class AbstractEvaluation(Callback, ABC):
@@ -52,7 +53,7 @@ class AbstractEvaluation(Callback, ABC):
         if trainer.global_step == self._last:
             return
         self._last = trainer.global_step
-        with undisturbed(pl_module):
+        with cast(DynamicsModule, pl_module).whole(), undisturbed(pl_module):
             self.evaluate(trainer, cast(AbstractDynamics, pl_module.model))
 
 
@@ -73,6 +74,11 @@ def log(trainer: Trainer, metrics: Mapping[str, float]) -> None:
         logger.save()
     for shown in (trainer.callback_metrics, trainer.logged_metrics):
         shown.update({name: torch.tensor(value) for name, value in metrics.items()})
+
+
+def tag(split: str, family: str, *what: str) -> str:
+    """The name of a curve or a picture: TensorBoard groups them by what stands first, and sorts by the rest."""
+    return "/".join((split, family, *what))
 
 
 def step_of(trainer: Trainer) -> int:

@@ -10,9 +10,11 @@ from typing import Any, cast
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from hyperdyn.callbacks.evaluation import tag
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import ConfigError
 from hyperdyn.models.base import AbstractDynamics
+from hyperdyn.module import DynamicsModule
 from hyperdyn.on_policy import OnPolicyJob, OnPolicySystem
 from hyperdyn.planning.base import AbstractPlanner
 from hyperdyn.progress import Meter
@@ -125,7 +127,8 @@ class OnPolicyCollection(Callback):
         mine = range(first, first + self.systems)[trainer.global_rank :: trainer.world_size]
         todo = [(n, factors[n]) for n in mine if n not in there]
         on_cpu = pl_module.device.type == "cpu"
-        model = copy.deepcopy(cast(AbstractDynamics, pl_module.model)).eval()
+        with cast(DynamicsModule, pl_module).whole():
+            model = copy.deepcopy(cast(AbstractDynamics, pl_module.model)).eval()
         job = OnPolicyJob(self.family, model, self.planner, round=self.done, **self.settings)
         tiles = [todo[i : i + self.tile] for i in range(0, len(todo), self.tile)]
         returns: list[float] = []
@@ -143,8 +146,9 @@ class OnPolicyCollection(Callback):
         total = torch.tensor([sum(returns), len(returns)], dtype=torch.float32, device=pl_module.device)
         total, count = trainer.strategy.reduce(total, reduce_op="sum").tolist()  # waits for every rank
         if count:
+            name = tag("train", self.family.name, "on_policy_return")
             for logger in trainer.loggers:
-                logger.log_metrics({"on_policy/return": total / count}, trainer.global_step - 1)
+                logger.log_metrics({name: total / count}, trainer.global_step - 1)
 
 
 def _append(store: ShardStore, r: OnPolicySystem, executed: int, considered: int) -> None:

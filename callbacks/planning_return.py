@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import final
 
-import numpy as np
 import torch
 from lightning.pytorch import Trainer
 
-from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, log
+from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, log, tag
 from hyperdyn.envs.spec import Family
 from hyperdyn.evaluate.manifest import EvaluationManifest
-from hyperdyn.evaluate.planning import cached_simulator_return, planning_return, total_returns
+from hyperdyn.evaluate.outcome import Outcome
+from hyperdyn.evaluate.planning import cached_simulator_outcome, planning_episodes
 from hyperdyn.evaluate.task import Task
 from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.planning.base import AbstractPlanner
@@ -21,10 +21,11 @@ from hyperdyn.statistics import iqm
 
 @final
 class PlanningReturn(AbstractEvaluation):
-    """Logs planning/<split>/return, the interquartile mean over the first systems of the family's evaluation manifest.
+    """Logs <split>/<family>/planning_return, the interquartile mean over the first systems of the evaluation manifest.
 
+    For a family that says what success is, also <split>/<family>/planning_success, the share of systems that got there.
     Where the simulator's returns on these systems are in the cache (`hyperdyn plan` leaves them there), also
-    planning/<split>/share of them. The ranks share the systems.
+    <split>/<family>/planning_share of them. The ranks share the systems.
 
     steps, history: of an episode, and of it that the model adapts from.
     risk: what a standard deviation of reward costs in a plan.
@@ -58,15 +59,17 @@ class PlanningReturn(AbstractEvaluation):
     def evaluate(self, trainer: Trainer, model: AbstractDynamics) -> None:
         metrics = {}
         for split, task in self.tasks.items():
-            returns = torch.zeros(len(task.starts), dtype=torch.float64, device=next(model.parameters()).device)
-            mine = slice(trainer.global_rank, None, trainer.world_size)
+            rows = torch.zeros(len(task.starts), 2, dtype=torch.float64, device=next(model.parameters()).device)
             if len(task.starts) > trainer.global_rank:
                 share = task.share(trainer.global_rank, trainer.world_size)
-                episodes = planning_return(share, model, history=self.history, workers=self.workers)
-                returns[mine] = torch.from_numpy(total_returns(episodes)).to(returns)
-            own = trainer.strategy.reduce(returns, reduce_op="sum").cpu().numpy()
-            metrics[f"planning/{split}/return"] = float(iqm(own))
-            ceiling = cached_simulator_return(task, self.cache)
+                episodes = planning_episodes(share, model, history=self.history, workers=self.workers)
+                own = torch.tensor(Outcome.of(share, episodes).rows).to(rows)
+                rows[trainer.global_rank :: trainer.world_size, : own.shape[1]] = own
+            returns, success = trainer.strategy.reduce(rows, reduce_op="sum").cpu().numpy().T
+            metrics[tag(split, task.family.name, "planning_return")] = float(iqm(returns))
+            if task.family.success is not None:
+                metrics[tag(split, task.family.name, "planning_success")] = float(success.mean())
+            ceiling = cached_simulator_outcome(task, self.cache)
             if ceiling is not None:
-                metrics[f"planning/{split}/share"] = float(iqm(own) / iqm(np.asarray(ceiling)))
+                metrics[tag(split, task.family.name, "planning_share")] = float(iqm(returns) / iqm(ceiling.returns))
         log(trainer, metrics)

@@ -8,12 +8,12 @@ from lightning.pytorch import Trainer
 from PIL import Image
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, board, method_name, run_folder, step_of
+from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, board, method_name, run_folder, step_of, tag
 from hyperdyn.checkpoint import load
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import ConfigError, nearest
 from hyperdyn.evaluate.manifest import EvaluationManifest
-from hyperdyn.evaluate.planning import planning_return
+from hyperdyn.evaluate.planning import planning_episodes
 from hyperdyn.evaluate.task import Task
 from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.planning.base import AbstractPlanner
@@ -57,6 +57,7 @@ class Videos(AbstractEvaluation):
         self.beside = beside
         self.renderer = renderer
         self.name = f"{split}_{system}"
+        self.tag = tag(split, family.name, f"video_{system}")
 
     def evaluate(self, trainer: Trainer, model: AbstractDynamics) -> None:
         if not trainer.is_global_zero:
@@ -73,7 +74,7 @@ class Videos(AbstractEvaluation):
         self._show(trainer, data, frames[0])
 
     def _clip(self, label: str, model: AbstractDynamics, history: int) -> Clip:
-        (episode,) = planning_return(self.task, model, history=history)
+        (episode,) = planning_episodes(self.task, model, history=history)
         return Clip(label, episode.state[0], episode.reward[0])
 
     def _show(self, trainer: Trainer, data: bytes, frame: Image.Image) -> None:
@@ -82,5 +83,5 @@ class Videos(AbstractEvaluation):
             return
         width, height = frame.size
         image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=data)
-        summary = Summary(value=[Summary.Value(tag=f"videos/{self.name}", image=image)])
+        summary = Summary(value=[Summary.Value(tag=self.tag, image=image)])
         writer._get_file_writer().add_summary(summary, step_of(trainer))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
+from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
 from torch.nn import functional
 
 from hyperdyn.envs.spec import Family
@@ -36,7 +38,7 @@ class DynamicsModule(LightningModule):
 
     sg stops the gradient: this trains std and nothing else, and the mean is what it would be without it (Stirn et al.,
     Faithful heteroscedastic regression, AISTATS 2023). A method whose std and mean share layers stops the gradient
-    between them. It is logged with the auxiliary loss, so that train/loss compares all methods.
+    between them. It is logged with the auxiliary loss, so that train/<family>/loss compares all methods.
 
     Args:
         lr, optimiser, weight_decay: "adam" or "adamw", fused.
@@ -81,6 +83,7 @@ class DynamicsModule(LightningModule):
         self.rollout_from = rollout_from
         self.rollout_rows = rollout_rows
         self.recipe = dict(recipe or {})
+        self.compile_loss = compile
         self._loss = torch.compile(self.loss) if compile else self.loss
 
     def forward(self, context: Context) -> Expert:
@@ -90,6 +93,26 @@ class DynamicsModule(LightningModule):
     def setup(self, stage: str) -> None:
         if stage == "fit" and not self.model.norm.fitted:
             self.model.norm.fit(self.trainer.datamodule.transitions())  # type: ignore[attr-defined]
+
+    def configure_model(self) -> None:
+        """Share parameters, gradients and the optimiser's state among the ranks, if the strategy asks for it."""
+        if self.device_mesh is not None and not isinstance(self, FSDPModule):
+            # All of a step, experts included, runs inside of the loss: there the parameters are whole.
+            fully_shard(self, mesh=self.device_mesh["data_parallel"], reshard_after_forward=False)
+            register_fsdp_forward_method(self, "loss")
+            self._loss = torch.compile(self.loss) if self.compile_loss else self.loss
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Every parameter whole on every rank, for whoever uses the model outside of a training step."""
+        if not isinstance(self, FSDPModule):
+            yield
+            return
+        self.unshard()
+        try:
+            yield
+        finally:
+            self.reshard()
 
     def loss(self, batch: Batch, rolled: int) -> tuple[Tensor, Tensor]:
         """Query loss, and likelihood and auxiliary loss together.
@@ -131,8 +154,9 @@ class DynamicsModule(LightningModule):
                     got=float(loss.detach()),
                     fix="lower module.lr, shorten data.horizon, or check the shards with `hyperdyn verify`",
                 )
-            self.log("train/loss", query.detach(), prog_bar=True, sync_dist=True)
-            self.log("train/aux_loss", aux.detach(), sync_dist=True)
+            where = "train" if self.family is None else f"train/{self.family.name}"
+            self.log(f"{where}/loss", query.detach(), prog_bar=True, sync_dist=True)
+            self.log(f"{where}/aux_loss", aux.detach(), sync_dist=True)
         return loss
 
     def _logs_now(self) -> bool:

@@ -16,6 +16,7 @@ import torch
 from lightning.pytorch import LightningDataModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.strategies import ModelParallelStrategy
 from omegaconf import DictConfig, OmegaConf
 
 from hyperdyn import build
@@ -98,7 +99,7 @@ def assemble(cfg: DictConfig, resume: Path | None = None, family: Family | None 
     timer = Timer()
     plugins = build.plugins(cfg.get("callbacks"), **offered)
     trainer = Trainer(
-        **build.plain(cfg.trainer),
+        **{**build.plain(cfg.trainer), "strategy": _strategy(cfg.trainer)},
         default_root_dir=run,
         logger=[TensorBoardLogger(run, name="tensorboard", version=""), csv_logger(run, step)],
         callbacks=[timer, saver(run, cfg.checkpoint_every), *plugins, Preemption(run / CHECKPOINTS / LAST)],
@@ -145,6 +146,24 @@ def csv_logger(run: Path, step: int) -> CSVLogger:
     if kept:
         logger.experiment.save()
     return logger
+
+
+class FullySharded(ModelParallelStrategy):
+    """Over all processes, of every host; Lightning's own default is one group of shards a host."""
+
+    def setup_environment(self) -> None:
+        self._data_parallel_size = self.num_nodes * self.num_processes
+        super().setup_environment()
+
+
+def _strategy(cfg: DictConfig) -> Any:
+    """Lightning's own for every name but fsdp, which it has for GPUs alone under that name, and for all as this one.
+
+    Checkpoints stay one file that any number of processes reads.
+    """
+    if cfg.get("strategy") != "fsdp":
+        return cfg.get("strategy", "auto")
+    return FullySharded(tensor_parallel_size=1, save_distributed_checkpoint=False)
 
 
 def _check_precision(precision: str) -> None:

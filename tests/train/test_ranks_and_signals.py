@@ -91,56 +91,76 @@ def assert_same(run: Path, other: Path) -> None:
     for name, value in one["state_dict"].items():
         # Adam makes a step of the rounding of a gradient that is nearly zero: hence not 1e-6, as of the losses.
         torch.testing.assert_close(value, two["state_dict"][name], atol=1e-5, rtol=1e-5, msg=name)
-    assert len(column(run, "on_policy/return")) == 2
+    assert len(column(run, "train/pendulum/on_policy_return")) == 2
     for name in (
-        "train/loss",
-        "on_policy/return",
-        "rollout_error/interpolation/K4/nrmse_2",
-        "rollout_error/extrapolation/K0/nrmse_1",
+        "train/pendulum/loss",
+        "train/pendulum/on_policy_return",
+        "interpolation/pendulum/K4/nrmse_2",
+        "extrapolation/pendulum/K0/nrmse_1",
     ):
         torch.testing.assert_close(column(run, name), column(other, name), atol=1e-6, rtol=1e-6)
 
 
-@pytest.mark.parametrize("world", [2, 4])
-def test_ranks_together_train_as_one_alone(world: int, folder: Path, alone: Path) -> None:
+@pytest.mark.parametrize(("world", "strategy"), [(2, "ddp"), (4, "ddp"), (4, "fsdp")])
+def test_ranks_together_train_as_one_alone(world: int, strategy: str, folder: Path, alone: Path) -> None:
     """Losses, weights, metrics and rounds of planning: the same systems, however many processes share them."""
-    process = started(folder, f"ranks{world}", f"trainer.devices={world}")
+    run = f"{strategy}{world}"
+    process = started(folder, run, f"trainer.devices={world}", f"trainer.strategy={strategy}")
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said
-    assert len(column(folder / f"ranks{world}", "train/loss")) == 12
-    assert_same(alone, folder / f"ranks{world}")
+    assert len(column(folder / run, "train/pendulum/loss")) == 12
+    assert_same(alone, folder / run)
 
 
-@pytest.mark.parametrize("world", [1, 2])
-def test_a_job_that_loses_its_machine_goes_on_from_the_step_at_which_it_did(
-    world: int, folder: Path, alone: Path
-) -> None:
-    """SIGTERM to one process of all; continued on one, whatever it ran on before."""
-    run = folder / f"lost{world}"
-    # A long training: the signal hits it somewhere. Constant rates, so that where it was to end makes no difference.
-    process = started(
-        folder, run.name, f"trainer.devices={world}", "trainer.max_steps=100000", "module.schedule=constant"
-    )
+def long_training(folder: Path, run: str, *more: str) -> subprocess.Popen[str]:
+    """One that something will end, in the middle of an epoch; constant rates, so that where it was to end is no matter."""
+    process = started(folder, run, "trainer.max_steps=100000", "module.schedule=constant", *more)
     deadline = time.monotonic() + 200
-    while not (run / "metrics.csv").exists() or len(column(run, "train/loss")) < 3:
+    while not (folder / run / "metrics.csv").exists() or len(column(folder / run, "train/pendulum/loss")) < 3:
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)
+    return process
+
+
+def assert_goes_on(folder: Path, run: str, *, bitwise: bool) -> None:
+    """Continued on one process, a run that was ended does what one does that nothing happened to."""
+    step = read_checkpoint(folder / run / "checkpoints" / "last.ckpt")["global_step"]
+    for name in (run, f"whole-{run}"):
+        to_the_end = ("trainer.devices=1", f"trainer.max_steps={step + 5}", "module.schedule=constant")
+        said, _ = started(folder, name, *to_the_end).communicate(timeout=300)
+    one, two = (read_checkpoint(folder / r / "checkpoints" / "last.ckpt") for r in (run, f"whole-{run}"))
+    assert one["global_step"] == two["global_step"] == step + 5, said
+    if bitwise:
+        for name, value in one["state_dict"].items():
+            assert torch.equal(value, two["state_dict"][name]), name
+    # Two ranks sum in another order, and training spreads that; another window would change a loss by far more.
+    one, two = (column(folder / r, "train/pendulum/loss") for r in (run, f"whole-{run}"))
+    assert len(one) == len(two) == step + 5
+    torch.testing.assert_close(one[-5:], two[-5:], atol=0, rtol=1e-2)
+
+
+@pytest.mark.parametrize(("world", "strategy"), [(1, "ddp"), (2, "ddp"), (2, "fsdp")])
+def test_a_job_that_loses_its_machine_goes_on_from_the_step_at_which_it_did(
+    world: int, strategy: str, folder: Path
+) -> None:
+    """SIGTERM to one process of all; continued on one, whatever it ran on before."""
+    run = f"lost-{strategy}{world}"
+    process = long_training(folder, run, f"trainer.devices={world}", f"trainer.strategy={strategy}")
     process.send_signal(signal.SIGTERM)
     said, _ = process.communicate(timeout=200)
     assert process.returncode == PREEMPTED, said
     assert "To continue: hyperdyn train" in said
-    step = read_checkpoint(run / "checkpoints" / "last.ckpt")["global_step"]
-    assert step >= 3
-    for name in (run.name, f"whole{world}"):
-        to_the_end = ("trainer.devices=1", f"trainer.max_steps={step + 5}", "module.schedule=constant")
-        said, _ = started(folder, name, *to_the_end).communicate(timeout=300)
-    one, two = (read_checkpoint(folder / r / "checkpoints" / "last.ckpt") for r in (run.name, f"whole{world}"))
-    assert one["global_step"] == two["global_step"] == step + 5
-    if world == 1:
-        for name, value in one["state_dict"].items():
-            assert torch.equal(value, two["state_dict"][name]), name
-    # Two ranks sum in another order, and training spreads that; another window would change a loss by far more.
-    torch.testing.assert_close(
-        column(run, "train/loss")[-5:], column(folder / f"whole{world}", "train/loss")[-5:], atol=0, rtol=1e-2
-    )
+    assert read_checkpoint(folder / run / "checkpoints" / "last.ckpt")["global_step"] >= 3
+    assert_goes_on(folder, run, bitwise=world == 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the other rank in /proc")
+def test_a_job_whose_rank_is_killed_ends_and_goes_on_from_its_last_checkpoint(folder: Path) -> None:
+    """No signal that could be caught: what is left is the checkpoint before, and the windows after it come again."""
+    process = long_training(folder, "killed", "trainer.devices=2", "checkpoint_every=1")
+    (other,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(other), signal.SIGKILL)
+    process.communicate(timeout=200)
+    assert process.returncode not in (0, PREEMPTED)
+    assert_goes_on(folder, "killed", bitwise=False)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import shutil
 import numpy as np
 import pytest
 import torch
@@ -157,3 +158,15 @@ def test_averaged_weights_are_what_a_run_keeps(cfg: DictConfig) -> None:
     for key, value in objects.module.model.state_dict().items():
         assert torch.equal(value, kept[key]), key
     assert not torch.equal(kept["hypernetwork.theta0"], last["hypernetwork.theta0"])
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
+def test_a_compiled_loss_trains_as_a_plain_one(cfg: DictConfig) -> None:
+    one_shape = {"data": {"history_sizes": [4], "horizon": 1}, "trainer": {"max_steps": 4}}  # each is compiled anew
+    losses = {}
+    for compiled in (False, True):
+        own = {"run_dir": f"{cfg.run_dir}-{compiled}", "module": {"compile": compiled}}
+        metrics, objects = train(OmegaConf.merge(cfg, one_shape, own))
+        losses[compiled] = metrics["train/point_mass/loss"]
+        assert (objects.module._loss == objects.module.loss) is not compiled
+    assert losses[True] == pytest.approx(losses[False], rel=1e-4)
