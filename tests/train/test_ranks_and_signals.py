@@ -113,7 +113,7 @@ def test_ranks_together_train_as_one_alone(world: int, strategy: str, folder: Pa
 
 
 def long_training(folder: Path, run: str, *more: str) -> subprocess.Popen[str]:
-    """One that something will end, in the middle of an epoch; constant rates, so that where it was to end is no matter."""
+    """One that something will end in mid-epoch; at constant rates, so that where it was to end is no matter."""
     process = started(folder, run, "trainer.max_steps=100000", "module.schedule=constant", *more)
     deadline = time.monotonic() + 200
     while not (folder / run / "metrics.csv").exists() or len(column(folder / run, "train/pendulum/loss")) < 3:

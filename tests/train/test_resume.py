@@ -1,8 +1,8 @@
 """A run that was interrupted and continued is the run that was not, to the last bit."""
 
+import shutil
 from pathlib import Path
 
-import shutil
 import numpy as np
 import pytest
 import torch
