@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 import gymnasium
@@ -99,7 +99,11 @@ class AdaptedEnv(gymnasium.Env[Array, Any]):
         self._keys = tuple(key for key in about.observation if key != STATE)
         self._only_state = about.observation == (STATE,)
         if self._only_state:
-            self.observation_space = spaces.Box(-np.inf, np.inf, (self.physics.shown,), np.float64)
+            self._motion = _physics(replace(about, physics="auto"), inner, self.actions, system)
+            if not self._motion.shown:
+                fix = "observation: a key of its Dict, or a wrapper that makes a vector"
+                raise ConfigError(f"'{env_id}' has no state that could be observed", got="observation: state", fix=fix)
+            self.observation_space = spaces.Box(-np.inf, np.inf, (self._motion.shown,), np.float64)
         else:
             self.observation_space = observation_space(inner.observation_space, self._keys, env_id)
         self._obs = np.zeros(self.observation_space.shape)
@@ -175,7 +179,7 @@ class AdaptedEnv(gymnasium.Env[Array, Any]):
         self.inner.close()
 
     def _seen(self, shown: Any) -> Array:
-        return self.physics.get()[: self.physics.shown] if self._only_state else vector(shown, self._keys)
+        return self._motion.get()[: self._motion.shown] if self._only_state else vector(shown, self._keys)
 
     def _shows_the_end_of_the_state(self) -> bool:
         """Whether an observation is the positions and velocities, or the last of them; seen after some steps."""
