@@ -20,7 +20,7 @@ from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate.undisturbed import undisturbed
 from hyperdyn.figures.style import save
 from hyperdyn.models.base import AbstractDynamics
-from hyperdyn.module import DynamicsModule
+from hyperdyn.module import whole
 
 
 class AbstractEvaluation(Callback, ABC):
@@ -53,7 +53,7 @@ class AbstractEvaluation(Callback, ABC):
         if trainer.global_step == self._last:
             return
         self._last = trainer.global_step
-        with cast(DynamicsModule, pl_module).whole(), undisturbed(pl_module):
+        with whole(pl_module), undisturbed(pl_module):
             self.evaluate(trainer, cast(AbstractDynamics, pl_module.model))
 
 

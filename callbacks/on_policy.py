@@ -14,7 +14,7 @@ from hyperdyn.callbacks.evaluation import tag
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import ConfigError
 from hyperdyn.models.base import AbstractDynamics
-from hyperdyn.module import DynamicsModule
+from hyperdyn.module import whole
 from hyperdyn.on_policy import OnPolicyJob, OnPolicySystem
 from hyperdyn.planning.base import AbstractPlanner
 from hyperdyn.progress import Meter
@@ -127,7 +127,7 @@ class OnPolicyCollection(Callback):
         mine = range(first, first + self.systems)[trainer.global_rank :: trainer.world_size]
         todo = [(n, factors[n]) for n in mine if n not in there]
         on_cpu = pl_module.device.type == "cpu"
-        with cast(DynamicsModule, pl_module).whole():
+        with whole(pl_module):
             model = copy.deepcopy(cast(AbstractDynamics, pl_module.model)).eval()
         job = OnPolicyJob(self.family, model, self.planner, round=self.done, **self.settings)
         tiles = [todo[i : i + self.tile] for i in range(0, len(todo), self.tile)]

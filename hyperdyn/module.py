@@ -102,18 +102,6 @@ class DynamicsModule(LightningModule):
             register_fsdp_forward_method(self, "loss")
             self._loss = torch.compile(self.loss) if self.compile_loss else self.loss
 
-    @contextmanager
-    def whole(self) -> Iterator[None]:
-        """Every parameter whole on every rank, for whoever uses the model outside of a training step."""
-        if not isinstance(self, FSDPModule):
-            yield
-            return
-        self.unshard()
-        try:
-            yield
-        finally:
-            self.reshard()
-
     def loss(self, batch: Batch, rolled: int) -> tuple[Tensor, Tensor]:
         """Query loss, and likelihood and auxiliary loss together.
 
@@ -172,6 +160,19 @@ class DynamicsModule(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["hyperdyn"] = {"version": CHECKPOINT_VERSION, **self.recipe}
+
+
+@contextmanager
+def whole(module: LightningModule) -> Iterator[None]:
+    """Every parameter whole on every rank, for whoever uses a model outside of its training step."""
+    sharded = module if isinstance(module, FSDPModule) else None
+    if sharded is not None:
+        sharded.unshard()
+    try:
+        yield
+    finally:
+        if sharded is not None:
+            sharded.reshard()
 
 
 def _neg_log_likelihood(error: Tensor, std: Tensor) -> Tensor:
