@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
-from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, board, show_figure, step_of
+from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, board, show_figure, step_of, tag
 from hyperdyn.envs.spec import Family
 from hyperdyn.evaluate.windows import Windows, systems_of
 from hyperdyn.figures.codes import code_figure
@@ -66,7 +66,7 @@ class CodeEmbedding(AbstractEvaluation):
         names = [f"{n} [{f.unit}]" if f.unit not in ("", "1") else n for n, f in self.family.factors.items()]
         heading = f"Codes of {len(codes)} systems ({self.split}), step {step_of(trainer) + 1}"
         figure = code_figure(codes.numpy(), factors.numpy(), names, heading)
-        show_figure(trainer, f"codes/{self.split}", figure, f"codes_{self.split}.png")
+        show_figure(trainer, tag(self.split, self.family.name, "codes"), figure, f"codes_{self.split}.png")
         writer = board(trainer)
         if writer is not None:
             rows = [[f"{v:.4g}" for v in row] for row in factors.tolist()]

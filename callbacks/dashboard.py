@@ -14,21 +14,21 @@ from hyperdyn.callbacks.evaluation import board
 
 PAGES: dict[str, dict[str, list[Any]]] = {
     "Error on unseen systems": {
-        "in range, 1 step ahead": ["Multiline", [r"rollout_error/interpolation/K\d+/nrmse_1$"]],
-        "in range, to the horizon": ["Multiline", [r"rollout_error/interpolation/K\d+/nrmse_(?!1$)\d+$"]],
-        "out of range, 1 step ahead": ["Multiline", [r"rollout_error/extrapolation/K\d+/nrmse_1$"]],
-        "out of range, to the horizon": ["Multiline", [r"rollout_error/extrapolation/K\d+/nrmse_(?!1$)\d+$"]],
+        "in range, 1 step ahead": ["Multiline", [r"interpolation/[^/]+/K\d+/nrmse_1$"]],
+        "in range, to the horizon": ["Multiline", [r"interpolation/[^/]+/K\d+/nrmse_(?!1$)\d+$"]],
+        "out of range, 1 step ahead": ["Multiline", [r"extrapolation/[^/]+/K\d+/nrmse_1$"]],
+        "out of range, to the horizon": ["Multiline", [r"extrapolation/[^/]+/K\d+/nrmse_(?!1$)\d+$"]],
     },
     "Planning": {
-        "return on unseen systems": ["Multiline", [r"planning/\w+/return$"]],
-        "return on training systems, before each round": ["Multiline", [r"on_policy/return$"]],
+        "return on unseen systems": ["Multiline", [r".*/planning_return$"]],
+        "return on training systems, before each round": ["Multiline", [r".*/on_policy_return$"]],
     },
     "Training": {
-        "loss": ["Multiline", [r"train/loss$", r"train/aux_loss$"]],
-        "how far generated weights differ": ["Multiline", [r"generated/spread$"]],
+        "loss": ["Multiline", [r"train/.*loss$"]],
+        "how far generated weights differ": ["Multiline", [r".*/generated_spread$"]],
     },
 }
-"""Page of the custom scalars, chart, and the tags on it."""
+"""Page of the custom scalars, chart, and what the tags on it match from their first letter on."""
 
 HYPERPARAMETERS = (
     "seed",

@@ -7,7 +7,7 @@ from typing import final
 
 from lightning.pytorch import LightningModule, Trainer
 
-from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, log
+from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, log, tag
 from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate.prediction import add_batch
 from hyperdyn.evaluate.windows import Windows, systems_of
@@ -18,7 +18,7 @@ from hyperdyn.shards.store import ShardStore
 
 @final
 class RolloutError(AbstractEvaluation):
-    """Logs rollout_error/<split>/K<k>/nrmse_<h>: NRMSE h steps ahead after k transitions of history.
+    """Logs <split>/<family>/K<k>/nrmse_<h>: NRMSE h steps ahead after k transitions of history.
 
     The ranks share the systems of a split, and their errors are summed exactly.
 
@@ -65,5 +65,6 @@ class RolloutError(AbstractEvaluation):
                 add_batch(errors, model, batch, self.windows)
             for k, error in errors.items():
                 nrmse = error.compute().nrmse.tolist()
-                metrics |= {f"rollout_error/{split}/K{k}/nrmse_{h}": nrmse[h - 1] for h in self.shown}
+                where = tag(split, store.header.family, f"K{k}")
+                metrics |= {f"{where}/nrmse_{h}": nrmse[h - 1] for h in self.shown}
         log(trainer, metrics)

@@ -9,7 +9,7 @@ from typing import final
 import numpy as np
 from lightning.pytorch import LightningModule, Trainer
 
-from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, show_figure, step_of
+from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, show_figure, step_of, tag
 from hyperdyn.envs.spec import Family
 from hyperdyn.evaluate.summary import SPLIT_LABELS
 from hyperdyn.evaluate.windows import Windows, systems_of
@@ -63,7 +63,7 @@ class RolloutFigures(AbstractEvaluation):
         where = SPLIT_LABELS.get(self.split, self.split)
         heading = f"Predicted against true ({where}), step {step_of(trainer) + 1}"
         figure = rollout_figure(rollouts, entries, names, self.family.dt, heading)
-        show_figure(trainer, f"rollouts/{self.split}", figure, f"rollouts_{self.split}.png")
+        show_figure(trainer, tag(self.split, self.family.name, "rollouts"), figure, f"rollouts_{self.split}.png")
 
     def _rollouts(self, model: AbstractDynamics, batch: Batch) -> list[Rollout]:
         moved = batch.to(next(model.parameters()).device)

@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
-from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, board, log, step_of
+from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, board, log, step_of, tag
 from hyperdyn.evaluate.windows import Windows, systems_of
 from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.nn.mlp import MLPSpec
@@ -18,7 +18,8 @@ from hyperdyn.shards.store import ShardStore
 
 @final
 class WeightHistograms(AbstractEvaluation):
-    """Histograms generated/<layer>/weight and /bias over the experts of some systems, and the scalar generated/spread.
+    """Histograms <split>/<family>/generated/<layer>/weight and /bias over the experts of some systems, and the scalar
+    <split>/<family>/generated_spread.
 
     spread = root mean square over weights of (standard deviation over systems / scale of that weight); 0 says that all
     systems get the same expert. A method that generates no weights has none to show.
@@ -51,20 +52,23 @@ class WeightHistograms(AbstractEvaluation):
         spec = getattr(model, "expert_spec", None)
         if spec is None or not trainer.is_global_zero:
             return
+        store = ShardStore.open(self.data_dir)
         generated, device = [], next(model.parameters()).device
-        for batch in self.windows.batches(ShardStore.open(self.data_dir), self.split, slice(self.systems)):
+        for batch in self.windows.batches(store, self.split, slice(self.systems)):
             context = replace(batch.context, factors=batch.factors if model.privileged else None)
             theta = model.adapt(context.to(device)).theta
             if theta is None:
                 return
             generated.append(theta.float().cpu())
-        self._show(trainer, torch.cat(generated), spec)
+        self._show(trainer, torch.cat(generated), spec, store.header.family)
 
-    def _show(self, trainer: Trainer, theta: Tensor, spec: MLPSpec) -> None:
-        log(trainer, {"generated/spread": float((theta.std(0, correction=0) / spec.scale()).square().mean().sqrt())})
+    def _show(self, trainer: Trainer, theta: Tensor, spec: MLPSpec, family: str) -> None:
+        spread = float((theta.std(0, correction=0) / spec.scale()).square().mean().sqrt())
+        log(trainer, {tag(self.split, family, "generated_spread"): spread})
         writer = board(trainer)
         if writer is None:
             return
         for number, layer in enumerate(spec.layers, start=1):
             for kind, where in (("weight", layer.weight), ("bias", layer.bias)):
-                writer.add_histogram(f"generated/layer{number}/{kind}", theta[:, where], step_of(trainer))
+                name = tag(self.split, family, "generated", f"layer{number}", kind)
+                writer.add_histogram(name, theta[:, where], step_of(trainer))

@@ -47,7 +47,7 @@ def training_curves(curves: Mapping[str, Curve]) -> Figure:
         for colour, (leaf, curve) in zip(PALETTE, members.items(), strict=False):
             steps, values = zip(*curve, strict=True)
             ax.plot(steps, values, color=colour, label=leaf, marker="o" if len(curve) < 20 else "", markersize=3)
-        if all(v > 0 for curve in members.values() for _, v in curve) and "loss" in " ".join(members):
+        if all(v > 0 for curve in members.values() for _, v in curve) and "loss" in " ".join((group, *members)):
             ax.set_yscale("log")
         ax.set_xlabel("optimiser step")
         title(ax, group)

@@ -2,6 +2,8 @@
 
 import copy
 import csv
+import re
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor, nn
 
 from hyperdyn.callbacks.code_embedding import CodeEmbedding
+from hyperdyn.callbacks.dashboard import PAGES
 from hyperdyn.callbacks.planning_return import PlanningReturn
 from hyperdyn.callbacks.rollout_error import RolloutError
 from hyperdyn.callbacks.rollout_figures import RolloutFigures
@@ -42,6 +45,10 @@ class Module(LightningModule):
         self.model = model
         self.dropout = nn.Dropout(0.2)
         (self.batch,) = Windows((8,), 1, 10).batches(store, "train")
+
+    def whole(self) -> AbstractContextManager[None]:
+        """As of `DynamicsModule`, on one process."""
+        return nullcontext()
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
         query = self.batch.query
@@ -125,8 +132,8 @@ def test_rollout_error_logs_what_the_evaluation_computes(
         model, point_mass_store, tmp_path, [RolloutError(str(point_mass_store.root), every_n_steps=2, **SMALL)]
     )
     scores = rollout_error(model, point_mass_store, method="m", windows=Windows((0, 8), 4, 10), progress=False)
-    expected = {f"rollout_error/{s.split}/K{s.history}/nrmse_{h}": s.nrmse[h - 1] for s in scores for h in (1, 4)}
-    logged = {k: float(v) for k, v in trainer.logged_metrics.items() if k.startswith("rollout_error")}
+    expected = {f"{s.split}/point_mass/K{s.history}/nrmse_{h}": s.nrmse[h - 1] for s in scores for h in (1, 4)}
+    logged = {k: float(v) for k, v in trainer.logged_metrics.items() if "/nrmse_" in k}
     assert logged == pytest.approx(expected)
     assert set(expected) <= set(trainer.callback_metrics)
     scalars = events(tmp_path)
@@ -135,14 +142,30 @@ def test_rollout_error_logs_what_the_evaluation_computes(
         assert [e.step for e in found] == [1, 3]
         assert found[-1].value == pytest.approx(value, rel=1e-5)
     with open(tmp_path / "metrics.csv", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row.get("rollout_error/interpolation/K8/nrmse_4")]
+        rows = [row for row in csv.DictReader(file) if row.get("interpolation/point_mass/K8/nrmse_4")]
     assert [row["step"] for row in rows] == ["1", "3"]
+
+
+def test_curves_are_grouped_by_split_and_family_and_the_charts_find_them(
+    point_mass: Family, point_mass_store: ShardStore, tmp_path: Path
+) -> None:
+    fit(hyper(point_mass), point_mass_store, tmp_path, everything(point_mass, point_mass_store))
+    tags = events(tmp_path).Tags()
+    for kind in ("scalars", "images", "histograms"):
+        found = {tuple(tag.split("/")[:2]) for tag in tags[kind] if tag != "epoch"}  # Lightning's own
+        assert found <= {(split, "point_mass") for split in ("train", "interpolation", "extrapolation")}, kind
+        assert found
+    charts = {title: chart[1] for page in PAGES.values() for title, chart in page.items()}
+    shown = {title: [t for t in tags["scalars"] if any(re.match(p, t) for p in ps)] for title, ps in charts.items()}
+    there = {"loss", "return on training systems, before each round"}  # which only a real training logs
+    assert {title for title, curves in shown.items() if not curves} == there
+    assert sorted(t for curves in shown.values() for t in curves) == sorted(t for t in tags["scalars"] if t != "epoch")
 
 
 def test_a_callback_looks_once_at_each_step_and_always_at_the_end(
     point_mass: Family, point_mass_store: ShardStore, tmp_path: Path
 ) -> None:
-    name = "rollout_error/interpolation/K0/nrmse_1"
+    name = "interpolation/point_mass/K0/nrmse_1"
     for every, expected in ((0, [2]), (2, [1, 2]), (3, [2])):
         run = tmp_path / str(every)
         callback = RolloutError(str(point_mass_store.root), every_n_steps=every, **SMALL)
@@ -169,20 +192,22 @@ def test_shares_of_two_ranks_sum_to_the_whole(point_mass: Family, point_mass_sto
 def test_planning_return_is_that_of_the_evaluation_and_its_share_of_a_cached_ceiling(
     point_mass: Family, point_mass_store: ShardStore, tmp_path: Path
 ) -> None:
-    from hyperdyn.evaluate.planning import planning_return, simulator_return, total_returns
+    from hyperdyn.evaluate.outcome import Outcome
+    from hyperdyn.evaluate.planning import planning_episodes, simulator_outcome
     from hyperdyn.statistics import iqm
 
     model, cache = hyper(point_mass), str(tmp_path / "cache")
     callback = PlanningReturn(point_mass, planner(), systems=3, steps=4, cache=cache)
     trainer = fit(model, point_mass_store, tmp_path / "a", [callback])
     task = callback.tasks["interpolation"]
-    expected = float(iqm(total_returns(planning_return(task, copy.deepcopy(model)))))
-    assert float(trainer.logged_metrics["planning/interpolation/return"]) == pytest.approx(expected, rel=1e-5)
-    assert "planning/interpolation/share" not in trainer.logged_metrics
-    ceiling = simulator_return(task, cache)
+    expected = float(iqm(Outcome.of(task, planning_episodes(task, copy.deepcopy(model))).returns))
+    where = "interpolation/point_mass"
+    assert float(trainer.logged_metrics[f"{where}/planning_return"]) == pytest.approx(expected, rel=1e-5)
+    assert f"{where}/planning_share" not in trainer.logged_metrics
+    ceiling = simulator_outcome(task, cache).returns
     trainer = fit(model, point_mass_store, tmp_path / "b", [callback], steps=1)
-    share = trainer.logged_metrics["planning/interpolation/share"]
-    own = trainer.logged_metrics["planning/interpolation/return"]
+    share = trainer.logged_metrics[f"{where}/planning_share"]
+    own = trainer.logged_metrics[f"{where}/planning_return"]
     assert float(share) == pytest.approx(float(own) / float(iqm(ceiling)), rel=1e-4)
 
 
@@ -197,7 +222,7 @@ def test_figures_go_to_tensorboard_and_to_files(
     fit(hyper(point_mass), point_mass_store, tmp_path, callbacks)
     assert sorted(p.name for p in (tmp_path / "figures").iterdir()) == ["codes_train.png", "rollouts_interpolation.png"]
     images = events(tmp_path)
-    for tag in ("codes/train", "rollouts/interpolation"):
+    for tag in ("train/point_mass/codes", "interpolation/point_mass/rollouts"):
         (event,) = images.Images(tag)
         assert event.step == 3
         assert event.encoded_image_string.startswith(b"\x89PNG")
@@ -227,18 +252,19 @@ def test_histograms_are_of_the_generated_weights(
     fit(model, point_mass_store, tmp_path, [WeightHistograms(str(point_mass_store.root), systems=4, history=8)])
     found = events(tmp_path)
     sizes = {tag: found.Histograms(tag)[0].histogram_value.num for tag in found.Tags()["histograms"]}
+    where = "interpolation/point_mass/generated"
     assert sizes == {
-        "generated/layer1/weight": 4 * 2 * 8,
-        "generated/layer1/bias": 4 * 8,
-        "generated/layer2/weight": 4 * 8 * 2,
-        "generated/layer2/bias": 4 * 2,
+        f"{where}/layer1/weight": 4 * 2 * 8,
+        f"{where}/layer1/bias": 4 * 8,
+        f"{where}/layer2/weight": 4 * 8 * 2,
+        f"{where}/layer2/bias": 4 * 2,
     }
     (batch,) = Windows((8,), 1, 1).batches(point_mass_store, "interpolation", slice(4))
     with torch.no_grad():
         theta = model.adapt(batch.context).theta
     assert theta is not None
     spread = (theta.std(0, correction=0) / model.expert_spec.scale()).square().mean().sqrt()
-    assert found.Scalars("generated/spread")[0].value == pytest.approx(float(spread), rel=1e-4)
+    assert found.Scalars("interpolation/point_mass/generated_spread")[0].value == pytest.approx(float(spread), rel=1e-4)
 
 
 def test_a_method_without_codes_or_generated_weights_has_none_to_show(
@@ -299,5 +325,5 @@ def test_a_gif_goes_to_the_run_and_to_tensorboard(tmp_path: Path, point_mass_sto
         assert image.n_frames == 7  # type: ignore[attr-defined]
         assert image.size[0] > 2 * 300
     trainer.loggers[0].finalize("success")
-    (event,) = events(tmp_path).Images("videos/interpolation_0")
+    (event,) = events(tmp_path).Images("interpolation/pendulum/video_0")
     assert event.encoded_image_string == path.read_bytes()

@@ -13,7 +13,8 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from hyperdyn.callbacks.dashboard import PAGES, Dashboard
 
-NEAR, FAR = "rollout_error/interpolation/K8/nrmse_1", "rollout_error/interpolation/K8/nrmse_10"
+NEAR, FAR = "interpolation/cheetah/K8/nrmse_1", "interpolation/cheetah/K8/nrmse_10"
+LOSS, ROUND = "train/cheetah/loss", "train/cheetah/on_policy_return"
 CONFIG = """
 seed: 3
 model: {_target_: x, hidden: [8, 8], rank: null}
@@ -24,14 +25,14 @@ run_dir: x
 
 
 class Module(LightningModule):
-    """Logs two errors on unseen systems at each step."""
+    """Logs what a training and its callbacks log, at each step."""
 
     def __init__(self) -> None:
         super().__init__()
         self.weight = torch.nn.Parameter(torch.ones(1))
 
     def training_step(self, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
-        self.log_dict({NEAR: 0.25, FAR: 0.5})
+        self.log_dict({NEAR: 0.25, FAR: 0.5, LOSS: 1.0, ROUND: 2.0})
         return (self.weight * batch).sum()
 
     def train_dataloader(self) -> torch.utils.data.DataLoader[torch.Tensor]:
@@ -63,10 +64,12 @@ def test_the_curves_that_matter_are_on_pages(events: EventAccumulator) -> None:
     charts = {chart.title: list(chart.multiline.tag) for page in layout.category for chart in page.chart}
 
     def shown(title: str) -> list[str]:
-        return [t for t in events.Tags()["scalars"] if any(re.search(p, t) for p in charts[title])]
+        return [t for t in events.Tags()["scalars"] if any(re.match(p, t) for p in charts[title])]
 
     assert shown("in range, 1 step ahead") == [NEAR]
     assert shown("in range, to the horizon") == [FAR]
+    assert shown("loss") == [LOSS]
+    assert shown("return on training systems, before each round") == [ROUND]
 
 
 def test_hyperparameters_stand_beside_the_last_metrics(events: EventAccumulator) -> None:
