@@ -104,6 +104,7 @@ def _keep(store: ShardStore, job: EpisodeJob, r: SystemEpisodes, made_by: str) -
         action=r.action,
         length=r.length,
         maker=made_by,
+        redrawn=r.redrawn,
     )
 
 

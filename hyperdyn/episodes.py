@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ class SystemEpisodes:
     obs: Floats  # [E,L+1,S]
     action: Floats  # [E,L,A]
     length: NDArray[np.int32]  # [E] steps until an episode ended
+    redrawn: Mapping[str, int] = field(default_factory=dict)  # steps that were not kept, why to how many
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class EpisodeJob:
             obs = played.obs.astype(np.float32)
         length = lengths(self.family.termination, obs, played.action).numpy().astype(np.int32)
         self._check(obs, length, number, factors)
-        return SystemEpisodes(number, factors, obs, played.action, length)
+        return SystemEpisodes(number, factors, obs, played.action, length, played.redrawn)
 
     def _play(self, number: int, factors: NDArray[np.float64]) -> Played:
         simulator = self.family.simulate(factors[None])

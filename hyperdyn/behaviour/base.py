@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -59,10 +60,14 @@ class System:
 
 @dataclass(frozen=True)
 class Played:
-    """The E episodes of one system: what was seen and done."""
+    """The E episodes of one system: what was seen and done.
+
+    redrawn: steps that were tried and not kept, why to how many, of a behaviour that checks what it does.
+    """
 
     obs: Array  # [E,L+1,S]
     action: Actions  # [E,L,A]
+    redrawn: Mapping[str, int] = field(default_factory=dict)
 
 
 class AbstractBehaviour(ABC):

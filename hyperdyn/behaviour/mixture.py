@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -40,4 +41,8 @@ class Mixture(AbstractBehaviour):
             for i, (behaviour, own) in enumerate(zip(self.parts.values(), rng.spawn(len(self.parts)), strict=True))
             if (part == i).any()
         ]  # parts in order, and so are their episodes
-        return Played(np.concatenate([p.obs for p in played]), np.concatenate([p.action for p in played]))
+        redrawn: Counter[str] = Counter()
+        for p in played:
+            redrawn.update(p.redrawn)
+        obs, action = (np.concatenate([getattr(p, name) for p in played]) for name in ("obs", "action"))
+        return Played(obs, action, dict(redrawn))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from omegaconf import DictConfig
 
 from hyperdyn import build
 from hyperdyn.collect import collect
+from hyperdyn.shards.format import ShardInfo
 from hyperdyn.workers import cores
 
 
@@ -33,3 +37,17 @@ def run(cfg: DictConfig) -> None:
         )
         infos = store.infos(split=str(split))
         print(f"{split}: {len(infos)} shards, {sum(i.bytes for i in infos) / 1e6:.1f} MB in {store.root}")
+        if said := redrawn(infos):
+            print(f"{split}: {said}")
+
+
+def redrawn(infos: Sequence[ShardInfo]) -> str:
+    """What the behaviour tried and did not keep, in words; empty if that was nothing."""
+    why: Counter[str] = Counter()
+    for info in infos:
+        why.update(info.redrawn)
+    if not why:
+        return ""
+    kept = sum(sum(info.lengths) for info in infos)
+    reasons = ", ".join(f"{name} {count}" for name, count in sorted(why.items()))
+    return f"{kept} steps kept, {why.total()} drawn anew ({100 * why.total() / kept:.1f} %): {reasons}"

@@ -19,7 +19,7 @@ FORMAT_VERSION = 1
 ACTION_SLACK = 1e-4
 """How far an action may leave [-1, 1]: rounding only."""
 
-OPTIONAL = {"maker", "views_bytes", "views_sha256"}
+OPTIONAL = {"maker", "redrawn", "views_bytes", "views_sha256"}
 """Fields that a record need not have."""
 
 _SPLIT = re.compile(r"[a-z][a-z0-9_]*")
@@ -65,6 +65,7 @@ class ShardInfo:
     lengths: steps of each of the E episodes.
     steps: L, what the arrays have room for.
     maker: fingerprint of how the episodes were made, see `fingerprint`; empty if that is not known.
+    redrawn: steps that the behaviour tried and did not keep, why to how many.
     views_bytes, views_sha256: of the file of views beside the shard; 0 and empty if there is none.
     """
 
@@ -78,6 +79,7 @@ class ShardInfo:
     bytes: int
     sha256: str
     maker: str = ""
+    redrawn: Mapping[str, int] = field(default_factory=dict)
     views_bytes: int = 0
     views_sha256: str = ""
 
@@ -95,8 +97,9 @@ class ShardInfo:
         return self.split, self.system, self.round
 
     def to_json(self) -> dict[str, Any]:
-        values = asdict(self)
-        return values if self.views_bytes else {k: v for k, v in values.items() if not k.startswith("views_")}
+        absent = () if self.views_bytes else ("views_bytes", "views_sha256")
+        absent = absent if self.redrawn else (*absent, "redrawn")
+        return {name: value for name, value in asdict(self).items() if name not in absent}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:

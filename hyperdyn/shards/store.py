@@ -108,6 +108,7 @@ class ShardStore:
         action: Any,
         length: Any = None,
         maker: str = "",
+        redrawn: Mapping[str, int] | None = None,
         views: bytes = b"",
     ) -> ShardInfo:
         """Add one shard: factors [F], obs [E,L+1,S], action [E,L,A], length [E] (all L if None).
@@ -137,6 +138,7 @@ class ShardStore:
             bytes=len(content),
             sha256=hashlib.sha256(content).hexdigest(),
             maker=maker,
+            redrawn=dict(redrawn or {}),
             views_bytes=len(views),
             views_sha256=hashlib.sha256(views).hexdigest() if views else "",
         )

@@ -139,7 +139,7 @@ class Body:
         lines, first = [], 1
         for n, piece in enumerate(self.pieces):
             lines.append(f"o piece{n}")
-            lines += ["v " + " ".join(repr(float(x)) for x in vertex) for vertex in piece.vertices]
+            lines += ["v " + " ".join(f"{x:.9g}" for x in vertex) for vertex in piece.vertices]
             lines += ["f " + " ".join(str(int(i) + first) for i in face) for face in piece.faces]
             first += len(piece.vertices)
         return "\n".join([*lines, ""])

@@ -85,7 +85,11 @@ class Pushing(gymnasium.Env[Array, NDArray[np.float32]]):
         before, act = self.observe(self.state), np.asarray(action, dtype=np.float64)
         self.state, outcome = self.system.push(self.state, act)
         after = self.observe(self.state)
-        info = {"is_success": bool(success(after)), "rested": outcome.rested, "seconds": outcome.steps * scales.TIME_STEP}
+        info = {
+            "is_success": bool(success(after)),
+            "rested": outcome.rested,
+            "seconds": outcome.steps * scales.TIME_STEP,
+        }
         return after, float(objective(before, act, after)), False, False, info
 
     def views(self) -> Images:

@@ -30,8 +30,11 @@ def polygon(rng: np.random.Generator) -> Body:
 
 
 def union(rng: np.random.Generator) -> Body:
-    """Two to four boxes and cylinders, each overlapping one before it: L, T, cross, chain, with deep corners."""
-    height = rng.uniform(*HEIGHT)
+    """Two to four boxes and cylinders, each overlapping one before it: L, T, cross, chain, with deep corners.
+
+    They are low, for thin ones would topple.
+    """
+    height = rng.uniform(HEIGHT[0], (HEIGHT[0] + HEIGHT[1]) / 2)
     centre = np.zeros(2)
     pieces = []
     for _ in range(int(rng.integers(2, 5))):
@@ -42,7 +45,7 @@ def union(rng: np.random.Generator) -> Body:
 
 
 def _box(rng: np.random.Generator) -> Array:
-    half = np.array([rng.uniform(0.4, 0.8), rng.uniform(0.12, 0.3)])
+    half = np.array([rng.uniform(0.4, 0.8), rng.uniform(0.2, 0.35)])
     turn = rng.uniform(0, np.pi)
     corners = half * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
     c, s = np.cos(turn), np.sin(turn)
@@ -52,5 +55,3 @@ def _box(rng: np.random.Generator) -> Array:
 def _round(rng: np.random.Generator) -> Array:
     angle = 2 * np.pi * np.arange(ROUND) / ROUND
     return rng.uniform(0.2, 0.4) * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-
-

@@ -36,9 +36,7 @@ class PushingSimulator(AbstractSimulator):
     voxels: along an edge of the cube in which a true shape is told.
     """
 
-    def __init__(
-        self, family: Family, factors: Array, *, views: int = 4, pixels: int = 128, voxels: int = 32
-    ) -> None:
+    def __init__(self, family: Family, factors: Array, *, views: int = 4, pixels: int = 128, voxels: int = 32) -> None:
         self.batch = len(factors)
         self.cameras, self.pixels, self.voxels = around_the_table(views), pixels, voxels
         named = [dict(zip(family.factor_names, map(float, row), strict=True)) for row in factors]

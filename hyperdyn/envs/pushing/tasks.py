@@ -20,8 +20,8 @@ TRIES = 200
 def draw(rng: np.random.Generator, radius: float, obstacles: int) -> tuple[Array, Array, Array]:
     """A start (x, y, yaw), a goal (x, y, yaw) and obstacles [3,2], those that are absent at their parking place.
 
-    The goal lies GOAL_DISTANCE from the start, inside the workspace, turned by at most GOAL_TURN. Obstacles stand between
-    start and goal, to both sides of the straight way, free of an object of this radius at either end.
+    The goal lies GOAL_DISTANCE from the start, inside the workspace, turned by at most GOAL_TURN. Obstacles stand
+    between start and goal, to both sides of the straight way, free of an object of this radius at either end.
     """
     start = np.array([*rng.uniform(-scales.START, scales.START, 2), rng.uniform(-math.pi, math.pi)])
     turn = rng.uniform(-scales.GOAL_TURN, scales.GOAL_TURN)

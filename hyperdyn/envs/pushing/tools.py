@@ -57,7 +57,7 @@ class AbstractTool(ABC):
 
 @final
 class Cylinder(AbstractTool):
-    """Nothing but the cylinder, on a rail along the line: a prismatic joint whose motor holds the speed whatever it meets."""
+    """Nothing but the cylinder, on a rail along the line: its motor holds the speed, whatever it meets."""
 
     MASS = 1.0  # [kg]
     FORCE = 1e4  # [N]

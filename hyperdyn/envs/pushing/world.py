@@ -135,7 +135,9 @@ class World:
         b.setPhysicsEngineParameter(deterministicOverlappingPairs=1, enableFileCaching=0)
         seen = b.createVisualShape(b.GEOM_BOX, halfExtents=BOARD, rgbaColor=COLOURS[TABLE]) if visible else -1
         self._table = b.createMultiBody(0, b.createCollisionShape(b.GEOM_PLANE), seen)
-        b.changeDynamics(self._table, -1, lateralFriction=1.0, spinningFriction=0.0, rollingFriction=0.0, restitution=0.0)
+        b.changeDynamics(
+            self._table, -1, lateralFriction=1.0, spinningFriction=0.0, rollingFriction=0.0, restitution=0.0
+        )
         position, quaternion = self.solid.to_bullet(scene.position, scene.quaternion)
         self._object = self._body(p.mass, OBJECT, visible, b.GEOM_MESH, position, quaternion, fileName=self._mesh)
         b.changeDynamics(
