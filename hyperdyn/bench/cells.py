@@ -23,7 +23,7 @@ from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate.results import Results
 from hyperdyn.evaluate.task import how
 
-STAGES = ("train", "evaluate", "plan")
+STAGES = ("train", "evaluate", "plan", "change")
 ASKED = ("ckpt", "overrides")
 """Keys of a training's configuration that say how it was called, not what it is."""
 
@@ -67,7 +67,11 @@ class Cell:
 
     @property
     def stages(self) -> list[str]:
-        return [s for s in STAGES if s != "plan" or plan_overrides(self.suite, self.family) is not None]
+        left_out = {
+            "plan": plan_overrides(self.suite, self.family) is None,
+            "change": change_overrides(self.suite, self.family) is None,
+        }
+        return [s for s in STAGES if not left_out.get(s)]
 
     def done(self, stage: str) -> bool:
         """Whether the stage has left all that it leaves.
@@ -114,6 +118,12 @@ class Cell:
         assert found is not None
         return (f"runs=['{self.folder}']", *found, "bounds=false", "workers=0")
 
+    @property
+    def _change(self) -> Overrides:
+        found = change_overrides(self.suite, self.family)
+        assert found is not None
+        return (f"runs=['{self.folder}']", *found)
+
     def _done_train(self) -> bool:
         file = self.folder / "config.yaml"
         if not file.is_file():
@@ -146,6 +156,13 @@ class Cell:
         there = {r.split for r in found if (r.history, r.steps, r.planner, len(r.per_system)) == wanted}
         return there >= set(cfg.splits)
 
+    def _done_change(self) -> bool:
+        cfg = _composed("change", change_overrides(self.suite, self.family) or ())
+        wanted = (cfg.split, cfg.step, cfg.systems, cfg.steps)
+        found = self._found().change
+        there = {r.adaptation for r in found if (r.split, r.step, len(r.per_system), len(r.per_system[0])) == wanted}
+        return "" in there or there >= {f"K = {k}" for k in cfg.windows}  # a method that does not adapt has one record
+
     def _found(self) -> Results:
         return Results.load(self.results) if self.results.is_file() else Results(self.family.name)
 
@@ -176,6 +193,11 @@ def evaluate_overrides(suite: Suite, family: BenchFamily, place: Place) -> Overr
 def plan_overrides(suite: Suite, family: BenchFamily) -> Overrides | None:
     """None where nothing is planned: in the whole suite, or on this family."""
     return None if suite.plan is None or family.plan is None else (*suite.plan, *family.plan)
+
+
+def change_overrides(suite: Suite, family: BenchFamily) -> Overrides | None:
+    """None where no system changes in mid-episode: in the whole suite, or on this family."""
+    return None if suite.change is None or family.change is None else (*suite.change, *family.change)
 
 
 def typed(arguments: list[str]) -> str:

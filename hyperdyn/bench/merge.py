@@ -16,7 +16,7 @@ import numpy as np
 from omegaconf import OmegaConf
 
 from hyperdyn import build
-from hyperdyn.bench.cells import Cell, Place, evaluate_overrides, plan_overrides
+from hyperdyn.bench.cells import Cell, Place, change_overrides, evaluate_overrides, plan_overrides
 from hyperdyn.bench.publication import FORMAT, Publication
 from hyperdyn.bench.suite import BenchFamily, Suite
 from hyperdyn.config import compose
@@ -125,10 +125,16 @@ def protocol(suite: Suite, chosen: BenchFamily, place: Place) -> dict[str, Any]:
             "splits": list(plan.splits), "systems": plan.systems, "steps": plan.steps, "history": plan.history,
             "planner": how(build.construct(plan.planner), plan.risk, plan.replan),
         }  # fmt: skip
+    changed = change_overrides(suite, chosen)
+    change = None
+    if changed is not None:
+        told = compose("change", ["runs=none", *changed])
+        change = {key: build.plain(told[key]) for key in ("split", "systems", "episodes", "steps", "step", "windows")}
     return {
         "splits": list(suite.splits), "systems": suite.systems, "history_sizes": list(cfg.history_sizes),
         "usual_history": suite.usual_history, "horizon": cfg.horizon, "kept_horizon": suite.kept_horizon,
         "rows": cfg.rows, "context": cfg.context, "planning": planning,
+        "change": change,
     }  # fmt: skip
 
 

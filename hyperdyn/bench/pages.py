@@ -17,6 +17,7 @@ from hyperdyn.envs.loading import available
 from hyperdyn.envs.loading import load as load_family
 from hyperdyn.envs.spec import Factor
 from hyperdyn.evaluate.results import CEILING, FLOOR
+from hyperdyn.figures.change import error_around_change
 from hyperdyn.figures.heatmap import error_map
 from hyperdyn.figures.scores import adaptation_curve, error_by_horizon, return_bars
 from hyperdyn.figures.style import save
@@ -100,6 +101,8 @@ def _draw(suite: Suite, p: Publication, folder: Path) -> list[Path]:
         drawn.append(save(figure, folder / "heat_map.png"))
     if any(s.method not in (FLOOR, CEILING) for s in p.results.planning):
         drawn.append(save(return_bars(p.results), folder / "returns.png"))
+    if p.results.change:
+        drawn.append(save(error_around_change(p.results), folder / "change.png"))
     return drawn
 
 

@@ -43,6 +43,7 @@ class BenchFamily:
     train: Overrides = ()
     evaluate: Overrides = ()
     plan: Overrides | None = ()
+    change: Overrides | None = ()
     heatmap: tuple[str, ...] = ()
 
 
@@ -54,7 +55,7 @@ class Suite:
     executed: hidden layers of the network that one predicted step should execute; methods with others are said to.
     collect: overrides of `hyperdyn collect`, a list for each call that fills the training data of a family.
     evaluation: the same for the data of the evaluation, whose systems are those of the family's manifest.
-    train, evaluate, plan: overrides of these commands; plan is null where nothing is planned.
+    train, evaluate, plan, change: overrides of these commands; plan and change are null where that is left out.
     splits, systems: of the evaluation; the first so many systems of each.
     kept_horizon: steps ahead that are published of every K; all of them are of `usual_history`.
     """
@@ -70,6 +71,7 @@ class Suite:
     train: Overrides = ()
     evaluate: Overrides = ()
     plan: Overrides | None = None
+    change: Overrides | None = None
     splits: tuple[str, ...] = ("train", "interpolation", "extrapolation")
     systems: int = 32
     usual_history: int = 16

@@ -9,7 +9,8 @@ from hyperdyn.evaluate import summary
 from hyperdyn.evaluate.paired import error_difference, error_ratio
 from hyperdyn.evaluate.results import CEILING, FLOOR
 from hyperdyn.evaluate.summary import SPLIT_LABELS, Summary
-from hyperdyn.report.tables import MISSING, Table
+from hyperdyn.report.numbers import MISSING, best_cells, interval_text, steps_text
+from hyperdyn.report.tables import Table, change_tables, uncertainty_table
 
 SHORT = {"train": "seen", "interpolation": "in range", "extrapolation": "out of range"}
 INTERVALS = "[95 % interval over training seeds and systems]"
@@ -21,11 +22,11 @@ def overview(publications: Sequence[Publication]) -> Table:
     cells = [[_error(p, m, _main_split(p), 1) for p in publications] for m in methods]
     ceilings = {m for p in publications for m in _methods(p) if p.about["methods"][m]["ceiling"]}
     contenders = [i for i, m in enumerate(methods) if m not in ceilings]
-    rows = tuple((m, *(_text(c, ".3f") for c in row)) for m, row in zip(methods, cells, strict=True))
+    rows = tuple((m, *(interval_text(c, ".3f") for c in row)) for m, row in zip(methods, cells, strict=True))
     first = publications[0].about
     note = f"NRMSE 1 step ahead, unseen systems in range, K = {first['protocol']['usual_history']}, {INTERVALS}"
     columns = ("method", *(p.family for p in publications))
-    return Table("Overview", columns, rows, f"{note}; {_seeds(publications)}", _best(cells, contenders))
+    return Table("Overview", columns, rows, f"{note}; {_seeds(publications)}", best_cells(cells, contenders))
 
 
 def family_tables(p: Publication) -> list[Table]:
@@ -40,13 +41,14 @@ def family_tables(p: Publication) -> list[Table]:
         ]
     if any(s.method not in (FLOOR, CEILING) for s in p.results.planning):
         found += [planning_table(p), paired_planning(p)]
-    return [*found, cost_table(p)]
+    found += [uncertainty_table(p.results, split) for split in summary.splits_of(p.results.uncertainty)]
+    return [*found, *change_tables(p.results), cost_table(p)]
 
 
 def prediction_table(p: Publication) -> Table:
     """NRMSE a few steps ahead on every split, with the usual K."""
     keys = [(s, h) for s in p.about["protocol"]["splits"] for h in shown_steps(p)]
-    columns = ("NRMSE", *(f"{SHORT.get(s, s)}, {_steps(h)}" for s, h in keys))
+    columns = ("NRMSE", *(f"{SHORT.get(s, s)}, {steps_text(h)}" for s, h in keys))
     return _errors(p, "Prediction", columns, [lambda m, s=s, h=h: _error(p, m, s, h) for s, h in keys], _usual(p))  # type: ignore[misc]
 
 
@@ -64,7 +66,7 @@ def paired_table(p: Publication, compare: Callable[..., Summary | None], kind: s
     keys = [(s, h) for s in p.about["protocol"]["splits"] for h in shown_steps(p)]
     spec = ".2f" if kind == "ratio" else "+.3f"
     rows = tuple(
-        (m, *(_text(compare(p.results, m, reference, s, history, h), spec) for s, h in keys))
+        (m, *(interval_text(compare(p.results, m, reference, s, history, h), spec) for s, h in keys))
         for m in _methods(p)
         if m != reference
     )
@@ -72,7 +74,7 @@ def paired_table(p: Publication, compare: Callable[..., Summary | None], kind: s
     evidence = "1" if kind == "ratio" else "0"
     pooled = f"{'ratio' if kind == 'ratio' else 'difference'} of root mean squares over seeds and systems"
     note = f"{pooled}, paired: same systems, same seeds, {_usual(p)}; an interval without {evidence} is evidence"
-    columns = (what, *(f"{SHORT.get(s, s)}, {_steps(h)}" for s, h in keys))
+    columns = (what, *(f"{SHORT.get(s, s)}, {steps_text(h)}" for s, h in keys))
     return Table(f"Prediction, {'ratio to' if kind == 'ratio' else 'difference from'} {reference}", columns, rows, note)
 
 
@@ -84,7 +86,8 @@ def planning_table(p: Publication) -> Table:
     for method, row in zip(methods, cells, strict=True):
         shares = [None if method == CEILING else summary.share_of_ceiling(p.results, method, s) for s in splits]
         texts = [
-            _text(c, ".0f") + ("" if x is None else f"  {100 * x:.0f} %") for c, x in zip(row, shares, strict=True)
+            interval_text(c, ".0f") + ("" if x is None else f"  {100 * x:.0f} %")
+            for c, x in zip(row, shares, strict=True)
         ]
         rows.append((method, *texts))
     contenders = [
@@ -97,7 +100,7 @@ def planning_table(p: Publication) -> Table:
         ("return", *(SHORT.get(s, s) for s in splits)),
         tuple(rows),
         note,
-        _best(cells, contenders, largest=True),
+        best_cells(cells, contenders, largest=True),
     )
 
 
@@ -106,7 +109,8 @@ def paired_planning(p: Publication) -> Table:
     reference, splits = p.about["reference"], summary.splits_of(p.results.planning)
     methods = [m for m in summary.methods_of(p.results.planning) if m not in (FLOOR, CEILING, reference)]
     rows = tuple(
-        (m, *(_text(summary.return_difference(p.results, m, reference, s), "+.0f") for s in splits)) for m in methods
+        (m, *(interval_text(summary.return_difference(p.results, m, reference, s), "+.0f") for s in splits))
+        for m in methods
     )
     paired = "interquartile mean of differences, paired: same systems, same seeds, initial states and planner"
     note = f"{paired}; an interval without 0 is evidence"
@@ -165,9 +169,9 @@ def _errors(
 ) -> Table:
     methods = _methods(p)
     cells = [[of(m) for of in found] for m in methods]
-    rows = tuple((m, *(_text(c, ".3f") for c in row)) for m, row in zip(methods, cells, strict=True))
+    rows = tuple((m, *(interval_text(c, ".3f") for c in row)) for m, row in zip(methods, cells, strict=True))
     contenders = [i for i, m in enumerate(methods) if not p.about["methods"][m]["ceiling"]]
-    return Table(title, columns, rows, note, _best(cells, contenders))
+    return Table(title, columns, rows, note, best_cells(cells, contenders))
 
 
 def _methods(p: Publication) -> list[str]:
@@ -192,26 +196,3 @@ def _usual(p: Publication) -> str:
 def _seeds(publications: Sequence[Publication]) -> str:
     counts = sorted({len(p.about["seeds"]) for p in publications})
     return f"{' to '.join(map(str, counts))} training seed{'s' if counts != [1] else ''}"
-
-
-def _steps(h: int) -> str:
-    return "1 step" if h == 1 else f"{h} steps"
-
-
-def _text(found: Summary | None, spec: str) -> str:
-    if found is None:
-        return MISSING
-    i = found.interval
-    return f"{i.value:{spec}} [{i.low:{spec}}, {i.high:{spec}}]"
-
-
-def _best(
-    cells: Sequence[Sequence[Summary | None]], rows: Sequence[int], largest: bool = False
-) -> tuple[tuple[int, ...], ...]:
-    """For each row the columns, labels included, in which it is the best of `rows`."""
-    marked: list[list[int]] = [[] for _ in cells]
-    for column in range(len(cells[0]) if cells and len(rows) > 1 else 0):
-        values = {i: c.interval.value for i in rows if (c := cells[i][column]) is not None}
-        if values:
-            marked[(max if largest else min)(values, key=values.__getitem__)].append(column + 1)
-    return tuple(map(tuple, marked))

@@ -12,7 +12,17 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from hyperdyn import build
-from hyperdyn.bench.cells import STAGES, Cell, Place, cells, collections, evaluate_overrides, plan_overrides, typed
+from hyperdyn.bench.cells import (
+    STAGES,
+    Cell,
+    Place,
+    cells,
+    change_overrides,
+    collections,
+    evaluate_overrides,
+    plan_overrides,
+    typed,
+)
 from hyperdyn.bench.merge import merge
 from hyperdyn.bench.pages import write_pages
 from hyperdyn.bench.publication import Publication
@@ -76,6 +86,7 @@ def _same_protocol(suite: Suite, place: Place, family: BenchFamily) -> None:
         "collect": collections(suite, place, family),
         "evaluate": list(evaluate_overrides(suite, family, place)),
         "plan": None if (found := plan_overrides(suite, family)) is None else list(found),
+        "change": None if (found := change_overrides(suite, family)) is None else list(found),
     }
     before = OmegaConf.to_container(OmegaConf.load(file)) if file.is_file() else {}
     assert isinstance(before, dict)
@@ -155,7 +166,7 @@ def _bounds(suite: Suite, place: Place, family: BenchFamily) -> None:
     scores = []
     for split in cfg.splits:
         factors, starts = EvaluationManifest.of(spec).systems(split, cfg.systems)
-        task = Task(spec, factors, starts, build.construct(cfg.planner), cfg.steps, cfg.risk)
+        task = Task(spec, factors, starts, build.construct(cfg.planner), cfg.steps, cfg.risk, cfg.replan)
         scores += planning.compare(task, {}, split=split, cache=cfg.cache, workers=cores())
     keep(place.root / family.name / "bounds", Results(family.name, planning=tuple(scores)))
 

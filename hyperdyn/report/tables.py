@@ -11,9 +11,8 @@ from hyperdyn.evaluate import summary
 from hyperdyn.evaluate.recovery import ONSET, PHASE, recovery, ways
 from hyperdyn.evaluate.results import CEILING, FLOOR, PredictionScore, Results
 from hyperdyn.evaluate.summary import SPLIT_LABELS, Summary
-from hyperdyn.statistics import Interval
+from hyperdyn.report.numbers import MISSING, best_cells, interval_text, steps_text, text_of
 
-MISSING = "-"
 USUAL_HISTORY = 16
 
 
@@ -64,14 +63,14 @@ def planning_table(results: Results) -> Table:
         texts = []
         for split, found in zip(splits, row, strict=True):
             share = None if method == CEILING else summary.share_of_ceiling(results, method, split)
-            texts.append(_interval(found, ".0f") + ("" if share is None else f"  {100 * share:.0f} %"))
+            texts.append(interval_text(found, ".0f") + ("" if share is None else f"  {100 * share:.0f} %"))
         rows.append((method, *texts))
     contenders = [i for i, m in enumerate(methods) if m not in (FLOOR, CEILING)]
     steps = max(r.steps for r in results.planning)
     planner = " · ".join(sorted({r.planner for r in results.planning}))
     note = f"interquartile mean over {steps} steps [95 % interval], share of the simulator's return; {planner}"
     columns = ("return", *(SPLIT_LABELS.get(s, s) for s in splits))
-    return Table("Planning", columns, tuple(rows), note, _best(cells, contenders, largest=True))
+    return Table("Planning", columns, tuple(rows), note, best_cells(cells, contenders, largest=True))
 
 
 def success_tables(results: Results) -> list[Table]:
@@ -84,13 +83,13 @@ def success_tables(results: Results) -> list[Table]:
         rows = sorted(dict.fromkeys(rows), key=lambda row: (row[0] == CEILING) - (row[0] == FLOOR))
         cells = [[summary.success(results, m, s, planner, steps, k) for s in splits] for m, k in rows]
         texts = tuple(
-            (m if m in (FLOOR, CEILING) else f"{m}, K = {k}", *(_interval(c, ".2f") for c in row))
+            (m if m in (FLOOR, CEILING) else f"{m}, K = {k}", *(interval_text(c, ".2f") for c in row))
             for (m, k), row in zip(rows, cells, strict=True)
         )
         contenders = [i for i, (m, _) in enumerate(rows) if m not in (FLOOR, CEILING)]
         columns = ("success", *(SPLIT_LABELS.get(s, s) for s in splits))
         note = f"share of systems, within {steps} steps [95 % interval]; {planner}"
-        found.append(Table("Success", columns, texts, note, _best(cells, contenders, largest=True)))
+        found.append(Table("Success", columns, texts, note, best_cells(cells, contenders, largest=True)))
     return found
 
 
@@ -103,7 +102,7 @@ def _differences(results: Results) -> list[Table]:
     rows = [
         (
             f"{m} minus {reference}",
-            *(_interval(summary.return_difference(results, m, reference, s), "+.0f") for s in splits),
+            *(interval_text(summary.return_difference(results, m, reference, s), "+.0f") for s in splits),
         )
         for m in methods
         if m != reference
@@ -119,10 +118,10 @@ def horizon_table(results: Results) -> Table:
     splits, methods = summary.splits_of(results.prediction), summary.methods_of(results.prediction)
     keys = [(s, h) for s in splits for h in horizons(results)]
     cells = [[summary.prediction(results, m, s, history, h) for s, h in keys] for m in methods]
-    rows = tuple((m, *(_interval(c, ".3f") for c in row)) for m, row in zip(methods, cells, strict=True))
-    columns = ("NRMSE", *(f"{SPLIT_LABELS.get(s, s)}: {_steps(h)}" for s, h in keys))
+    rows = tuple((m, *(interval_text(c, ".3f") for c in row)) for m, row in zip(methods, cells, strict=True))
+    columns = ("NRMSE", *(f"{SPLIT_LABELS.get(s, s)}: {steps_text(h)}" for s, h in keys))
     note = f"K = {history} transitions of history [95 % interval]; 1 is the error of predicting the mean change"
-    return Table("Prediction", columns, rows, note, _best(cells, range(len(methods)), largest=False))
+    return Table("Prediction", columns, rows, note, best_cells(cells, range(len(methods)), largest=False))
 
 
 def adaptation_table(results: Results) -> Table:
@@ -133,12 +132,12 @@ def adaptation_table(results: Results) -> Table:
     cells = [[summary.prediction(results, m, split, k, 1) for k in histories] for m in methods]
     usual = histories.index(usual_history(results))
     rows = tuple(
-        (m, *(_interval(c, ".3f") for c in row), _ratio(row[usual], row[0]))
+        (m, *(interval_text(c, ".3f") for c in row), _ratio(row[usual], row[0]))
         for m, row in zip(methods, cells, strict=True)
     )
     columns = ("NRMSE, 1 step", *(f"K = {k}" for k in histories), f"K = {histories[usual]} / K = {histories[0]}")
-    best = _best(cells, range(len(methods)), largest=False)
-    return Table(f"Adaptation ({SPLIT_LABELS.get(split, split)})", columns, rows, "[95 % interval]", best)
+    found = best_cells(cells, range(len(methods)), largest=False)
+    return Table(f"Adaptation ({SPLIT_LABELS.get(split, split)})", columns, rows, "[95 % interval]", found)
 
 
 def uncertainty_table(results: Results, split: str) -> Table:
@@ -147,9 +146,9 @@ def uncertainty_table(results: Results, split: str) -> Table:
     rows = []
     for method in summary.methods_of(results.uncertainty):
         for k in summary.histories_of(results.uncertainty):
-            cells = [_interval(summary.calibration(results, method, split, k, what), spec) for what, spec in wanted]
+            cells = [interval_text(summary.calibration(results, method, split, k, what), spec) for what, spec in wanted]
             if split == summary.OUTSIDE:
-                cells.append(_interval(summary.surprise_auroc(results, method, k), ".3f"))
+                cells.append(interval_text(summary.surprise_auroc(results, method, k), ".3f"))
             rows.append((f"{method}, K = {k}", *cells))
     columns = ("standard deviations", "90 % intervals cover", "NLL", "width", "rank correlation", "surprise")
     outside = split == summary.OUTSIDE
@@ -168,8 +167,8 @@ def change_tables(results: Results) -> list[Table]:
         rows = []
         for way in all_ways:
             r = recovery(way.scores)
-            cells = [_text(i, ".3f") for i in (r.before, r.onset, r.after)] + [_text(r.delay, ".0f", "never")]
-            rows.append((f"{way.method} {way.adaptation}".strip(), *cells, _text(r.detected, ".0f", "never")))
+            cells = [text_of(i, ".3f") for i in (r.before, r.onset, r.after)] + [text_of(r.delay, ".0f", "never")]
+            rows.append((f"{way.method} {way.adaptation}".strip(), *cells, text_of(r.detected, ".0f", "never")))
         note = (
             f"at step {step} {change}; {SPLIT_LABELS.get(split, split)}; [95 % interval]; NRMSE in the {PHASE} steps"
             f" before, the {ONSET} after and the last {PHASE}; steps until 90 % of the jump is gone"
@@ -204,7 +203,7 @@ def units_table(results: Results, entries: Sequence[str] = ()) -> Table:
     for method in methods:
         runs = [r for r in results.prediction if (r.method, r.split, r.history) == (method, split, history)]
         for h in steps:
-            columns.append(f"{method}: {_steps(h)}")
+            columns.append(f"{method}: {steps_text(h)}")
             cells.append(_pooled(runs, h))
     size = max((len(c) for c in cells), default=0)
     names = [entries[i] if i < len(entries) else f"entry {i}" for i in range(size)]
@@ -219,32 +218,7 @@ def _pooled(runs: Sequence[PredictionScore], step: int) -> list[float]:
     return np.sqrt(np.mean(np.square(rows), axis=0)).tolist() if rows else []
 
 
-def _interval(found: Summary | None, spec: str) -> str:
-    return _text(None if found is None else found.interval, spec)
-
-
-def _text(i: Interval | None, spec: str, infinite: str = "inf") -> str:
-    if i is None:
-        return MISSING
-    value, low, high = (infinite if x == np.inf else f"{x:{spec}}" for x in (i.value, i.low, i.high))
-    return f"{value} [{low}, {high}]"
-
-
 def _ratio(own: Summary | None, reference: Summary | None) -> str:
     if own is None or reference is None or not reference.interval.value:
         return MISSING
     return f"{own.interval.value / reference.interval.value:.2f}"
-
-
-def _steps(h: int) -> str:
-    return "1 step" if h == 1 else f"{h} steps"
-
-
-def _best(cells: Sequence[Sequence[Summary | None]], rows: Sequence[int], largest: bool) -> tuple[tuple[int, ...], ...]:
-    """For each row the columns, labels included, in which it is the best of `rows`; none if there is one row."""
-    marked: list[list[int]] = [[] for _ in cells]
-    for column in range(len(cells[0]) if cells and len(rows) > 1 else 0):
-        values = {i: c.interval.value for i in rows if (c := cells[i][column]) is not None}
-        if values:
-            marked[(max if largest else min)(values, key=values.__getitem__)].append(column + 1)
-    return tuple(map(tuple, marked))

@@ -13,7 +13,7 @@ import pytest
 from hyperdyn import config
 from hyperdyn.bench.publication import Publication
 from hyperdyn.bench.suite import Suite
-from hyperdyn.bench.tables import paired_table, prediction_table
+from hyperdyn.bench.tables import family_tables, paired_table, prediction_table
 from hyperdyn.cli import COMMANDS, _split, main
 from hyperdyn.commands.beside import all_beside
 from hyperdyn.errors import ConfigError
@@ -31,6 +31,7 @@ LISTS = {
         "data.systems=2", "data.rows=4", "model.hidden=[8]", "data.history_sizes=[0,4]",
     ],
     "evaluate": ["history_sizes=[0,4]", "horizon=3", "rows=4"],
+    "change": ["systems=2", "episodes=1", "steps=8", "step=4", "windows=[4]", "forgetting=[]", "factors={mass: 1.2}"],
 }  # fmt: skip
 TINY = [
     "suite.name=tiny", "suite.systems=3", "suite.usual_history=4", "suite.kept_horizon=2", "suite.executed=[8]",
@@ -140,6 +141,15 @@ def test_tables_say_what_the_file_does(published: Publication) -> None:
     expected = rms(grids["hyper"][:, :, 0].ravel()) - rms(grids["fixed"][:, :, 0].ravel())
     assert minus[table.columns.index("in range, 1 step")].split(" [")[0] == f"{expected:+.3f}"
     assert "difference of root mean squares" in differences.note
+
+
+def test_a_change_in_mid_episode_is_judged_and_published(published: Publication) -> None:
+    assert published.about["protocol"]["change"]["step"] == 4
+    assert {(r.method, r.seed, r.adaptation) for r in published.results.change} == {
+        (m, s, a) for m, a in (("hyper", "K = 4"), ("fixed", "")) for s in (0, 1)
+    }
+    titles = [t.title for t in family_tables(published)]
+    assert "A change in mid-episode" in titles
 
 
 def test_only_the_usual_history_is_published_in_full(published: Publication) -> None:

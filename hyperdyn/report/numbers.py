@@ -1,0 +1,42 @@
+"""Numbers as the cells of a table show them, and which of them are the best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from hyperdyn.evaluate.summary import Summary
+from hyperdyn.statistics import Interval
+
+MISSING = "-"
+
+
+def interval_text(found: Summary | None, spec: str) -> str:
+    """A summary with the ends of its interval, each in the format `spec`."""
+    return text_of(None if found is None else found.interval, spec)
+
+
+def text_of(i: Interval | None, spec: str, infinite: str = "inf") -> str:
+    """An interval; `infinite` stands for a number without end."""
+    if i is None:
+        return MISSING
+    value, low, high = (infinite if x == np.inf else f"{x:{spec}}" for x in (i.value, i.low, i.high))
+    return f"{value} [{low}, {high}]"
+
+
+def steps_text(h: int) -> str:
+    """How far ahead."""
+    return "1 step" if h == 1 else f"{h} steps"
+
+
+def best_cells(
+    cells: Sequence[Sequence[Summary | None]], rows: Sequence[int], largest: bool = False
+) -> tuple[tuple[int, ...], ...]:
+    """For each row the columns, labels included, in which it is the best of `rows`; none if there is one row."""
+    marked: list[list[int]] = [[] for _ in cells]
+    for column in range(len(cells[0]) if cells and len(rows) > 1 else 0):
+        values = {i: c.interval.value for i in rows if (c := cells[i][column]) is not None}
+        if values:
+            marked[(max if largest else min)(values, key=values.__getitem__)].append(column + 1)
+    return tuple(map(tuple, marked))
