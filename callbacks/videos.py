@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import final
 
 from lightning.pytorch import Trainer
+from lightning.pytorch.utilities import rank_zero_warn
 from PIL import Image
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, board, method_name, run_folder, step_of, tag
 from hyperdyn.checkpoint import load
 from hyperdyn.envs.spec import Family
-from hyperdyn.errors import ConfigError, nearest
+from hyperdyn.errors import ConfigError, EnvError, nearest
 from hyperdyn.evaluate.manifest import EvaluationManifest
 from hyperdyn.evaluate.planning import planning_episodes
 from hyperdyn.evaluate.task import Task
@@ -26,7 +27,7 @@ class Videos(AbstractEvaluation):
     """A GIF of one system: the expert made from K = history transitions beside another that knows less.
 
     It goes to the run's `videos`, where it replaces an earlier one, and to TensorBoard as an image: `add_video` writes
-    nothing where moviepy 2 is installed.
+    nothing where moviepy 2 is installed. Of a system that cannot be drawn there is a warning instead.
 
     beside: run folder or checkpoint of the other model; null is this model without history, K = 0.
     system: number in the family's evaluation manifest.
@@ -69,7 +70,11 @@ class Videos(AbstractEvaluation):
             other = load(self.beside).to(next(model.parameters()).device)
             clips = [self._clip(method_name(other), other, self.history)]
         clips.append(self._clip(f"{name}, K = {self.history}", model, self.history))
-        frames = side_by_side(family, self.task.factors[0], clips, renderer=self.renderer)
+        try:
+            frames = side_by_side(family, self.task.factors[0], clips, renderer=self.renderer)
+        except EnvError as error:  # no reason to lose a training
+            rank_zero_warn(f"no video of '{family.name}': {error}")
+            return
         data = save_gif(family, frames, run_folder(trainer, "videos") / f"{self.name}.gif")
         self._show(trainer, data, frames[0])
 
