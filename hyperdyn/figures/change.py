@@ -18,6 +18,8 @@ BIN = 5
 """Steps in a point; none of them holds the change inside."""
 SHOWN = 60
 """Steps shown before the change."""
+COLUMNS = 4
+"""Panels side by side."""
 WINDOW, RECURSIVE = PALETTE[0], PALETTE[3]
 
 
@@ -32,8 +34,14 @@ def error_around_change(results: Results) -> Figure:
     adapting = list(dict.fromkeys(w.method for w in found if w.adaptation))
     others = [w for w in found if not w.adaptation]
     reserved = colours([w.method for w in others])
-    figure, axes = new_figure(max(1, len(adapting)), width=6.5 if len(adapting) < 2 else 4.6, share=True)
-    for ax, method in zip(axes[0], adapting or [""], strict=True):
+    panels = adapting or [""]
+    columns = min(COLUMNS, len(panels))
+    width = 6.5 if columns < 2 else 4.6
+    figure, axes = new_figure(columns, -(-len(panels) // columns), width=width, share=True)
+    cells = [ax for row in axes for ax in row]
+    for ax in cells[len(panels) :]:
+        ax.set_axis_off()
+    for ax, method in zip(cells, panels, strict=False):
         own = [w for w in found if w.method == method and w.adaptation]
         for way, shade in zip(own, _shades(own), strict=True):
             _line(ax, way, way.adaptation, shade)
@@ -42,8 +50,9 @@ def error_around_change(results: Results) -> Figure:
         ax.axvline(0, color=INK, lw=1.0)
         ax.set_xlabel("steps from the change")
         title(ax, method)
-    axes[0][0].set_ylabel("NRMSE, 1 step ahead")
-    axes[0][0].set_ylim(bottom=0)
+    for row in axes:
+        row[0].set_ylabel("NRMSE, 1 step ahead")
+        row[0].set_ylim(bottom=0)
     axes[0][-1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9, frameon=False)
     note = f"means of {BIN} steps with 95 % intervals over training runs and systems"
     headline(figure, f"A change in mid-episode: error until the model finds out ({results.family})", note)
@@ -56,7 +65,7 @@ def _shades(own: Sequence[Way]) -> list[str]:
     for base in (WINDOW, RECURSIVE):
         kind = [w for w in own if w.adaptation.startswith("K") == (base == WINDOW)]
         colour = np.array(matplotlib.colors.to_rgb(base))
-        share = np.linspace(0.4, 1.0, len(kind)) if len(kind) > 1 else [1.0]
+        share = np.linspace(0.4, 1.0, len(kind)) if len(kind) > 1 else np.ones(len(kind))
         shades += [matplotlib.colors.to_hex(tuple((1 - s * (1 - colour)).tolist())) for s in share]
     return shades
 

@@ -100,7 +100,7 @@ def test_each_line_that_is_printed_is_an_ordinary_command(tmp_path: Path, monkey
     assert bench(tmp_path, monkeypatch, "launch=print", "method=fixed", "seed=1") == 0
     collecting, cell = capsys.readouterr().out.splitlines()
     commands = [shlex.split(c)[1:] for line in (collecting, cell) for c in line.split(" && ")]
-    assert [c[0] for c in commands] == ["collect", "collect", "train", "evaluate"]
+    assert [c[0] for c in commands] == ["collect", "collect", "train", "evaluate", "change"]
     for name, *rest in commands:
         cfg = config.compose(name, _split(COMMANDS[name], rest)[1])
     assert cfg.runs == ["runs/bench/tiny/pendulum/fixed-1"]
@@ -146,7 +146,7 @@ def test_tables_say_what_the_file_does(published: Publication) -> None:
 def test_a_change_in_mid_episode_is_judged_and_published(published: Publication) -> None:
     assert published.about["protocol"]["change"]["step"] == 4
     assert {(r.method, r.seed, r.adaptation) for r in published.results.change} == {
-        (m, s, a) for m, a in (("hyper", "K = 4"), ("fixed", "")) for s in (0, 1)
+        (method, seed, "K = 4") for method in ("hyper", "fixed") for seed in (0, 1)
     }
     titles = [t.title for t in family_tables(published)]
     assert "A change in mid-episode" in titles

@@ -142,3 +142,11 @@ def test_the_table_and_the_figure_show_it() -> None:
     data = dict(lines["K = 4"].get_xydata().tolist())
     assert (data[-3.0], data[2.0], data[7.0]) == pytest.approx((0.1, 1.0, 0.1))  # no bin holds the change inside
     assert lines["fixed"].get_linestyle() == "--"
+
+
+@pytest.mark.parametrize("methods", [1, 3, 6])
+def test_methods_without_a_recursive_form_have_a_panel_each_in_rows_of_four(methods: int) -> None:
+    given = Results("f", change=tuple(score(curve(range(5)), f"m{i}") for i in range(methods)))
+    drawn = [ax for ax in error_around_change(given).axes if ax.axison]
+    assert [ax.get_title(loc="left") for ax in drawn] == [f"m{i}" for i in range(methods)]
+    assert {ax.get_subplotspec().get_gridspec().ncols for ax in drawn} == {min(4, methods)}
