@@ -8,10 +8,13 @@ An observation [S] is x, y and yaw, and the same constants.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from hyperdyn.envs.pushing import rotations, scales, tasks
+from hyperdyn.envs.pushing.arms import KUKA, PANDA, Arm
 from hyperdyn.envs.pushing.cameras import Camera, Images
 from hyperdyn.envs.pushing.pushes import Array
 from hyperdyn.envs.pushing.solids import Properties
@@ -22,7 +25,11 @@ from hyperdyn.errors import ConfigError, nearest
 POSE = 8
 """Entries of a state before those that are constant: position, quaternion, yaw."""
 
-TOOLS: dict[str, type[AbstractTool]] = {"cylinder": Cylinder}
+TOOLS: dict[str, Callable[[], AbstractTool]] = {
+    "cylinder": Cylinder,
+    "kuka": partial(Arm, KUKA),
+    "panda": partial(Arm, PANDA),
+}
 """What may push, by name."""
 
 

@@ -31,8 +31,8 @@ class AbstractTool(ABC):
         """Put it into an empty scene, out of the way."""
 
     @abstractmethod
-    def come_down(self, push: Push) -> None:
-        """Stand at the start of a push, at its speed."""
+    def come_down(self, push: Push) -> bool:
+        """Stand at the start of a push, at its speed; False, and out of the way, if its line is out of reach."""
 
     @abstractmethod
     def drive(self, push: Push, step: int) -> None:
@@ -87,13 +87,14 @@ class Cylinder(AbstractTool):
         )
         bullet.changeDynamics(self.body, 0, lateralFriction=FRICTION, restitution=1.0, linearDamping=0, jointDamping=0)
 
-    def come_down(self, push: Push) -> None:
+    def come_down(self, push: Push) -> bool:
         x, y = push.start
         self.bullet.resetBasePositionAndOrientation(self.body, (x, y, HEIGHT), about_z(push.angle))
         self.bullet.resetJointState(self.body, 0, 0.0, push.speed)
         self.bullet.setJointMotorControl2(
             self.body, 0, self.bullet.VELOCITY_CONTROL, targetVelocity=push.speed, force=self.FORCE
         )
+        return True
 
     def drive(self, push: Push, step: int) -> None:
         """The motor does it."""

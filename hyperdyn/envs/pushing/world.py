@@ -74,9 +74,10 @@ class World:
         """What the action [4] does to the object in this scene."""
         push = push_of(scene.position[:2], action)
         self._build(scene, visible=False)
+        if not self.tool.come_down(push):
+            return Outcome(scene.position, scene.quaternion, touched=False, rested=True, sunk=0.0, steps=0)
         touched = _meets(push, scene.obstacles)
         sunk, step = 0.0, self.bullet.stepSimulation
-        self.tool.come_down(push)
         for n in range(push.steps):
             self.tool.drive(push, n)
             step()
