@@ -22,7 +22,11 @@ class Solid(Movable):
 
     occupancy: Tensor  # [B,n,n,n] bool, by x, y, z
     size: Tensor  # [B] edge of the cube [m]
-    yaw: Tensor  # [B] of the cube in the object's frame [rad]
+    yaw: Tensor = None  # type: ignore[assignment]  # [B] of the cube in the object's frame [rad]; 0 if not given
+
+    def __post_init__(self) -> None:
+        if self.yaw is None:
+            object.__setattr__(self, "yaw", torch.zeros_like(self.size))
 
     def turned(self, angle: Tensor) -> Solid:
         """The same where the front of each object is further by an angle [B]."""
@@ -60,12 +64,10 @@ class Views(Movable):
 
     def turned(self, angle: Tensor) -> Views:
         """The same where the front of each object is further by an angle [B]: nothing changes in the pictures."""
-        pose = (
-            None
-            if self.pose is None
-            else self.pose + angle.to(self.pose.dtype)[:, None] * self.pose.new_tensor([0, 0, 1])
-        )
-        return replace(self, pose=pose, solid=None if self.solid is None else self.solid.turned(angle))
+        pose, solid = self.pose, self.solid
+        if pose is not None:
+            pose = torch.cat([pose[:, :2], pose[:, 2:] + angle[:, None].to(pose.dtype)], dim=1)
+        return replace(self, pose=pose, solid=None if solid is None else solid.turned(angle))
 
     def mirrored(self, which: Tensor) -> Views:
         """The systems where `which` [B] seen in a mirror along the world's x axis.

@@ -20,11 +20,13 @@ class AbstractDynamics(nn.Module, ABC):
 
     privileged: the method is told the true factors in its context. Only a ceiling may be.
     told_in_training: the method is told them while it trains, and never afterwards.
+    looks: the method looks at the views of its context, where there are any.
     recipe: plain containers that `hyperdyn.build.model` built it from; None if it was built by hand.
     """
 
     privileged: ClassVar[bool] = False
     told_in_training: ClassVar[bool] = False
+    looks: ClassVar[bool] = False
     recipe: Mapping[str, Any] | None = None
 
     def __init__(self, spec: StateSpec) -> None:

@@ -15,6 +15,7 @@ import hyperdyn.conf
 from hyperdyn.models.base import AbstractDynamics, rollout, rollout_with_std
 from hyperdyn.nn.mlp import MLPSpec
 from hyperdyn.types import Context, StateSpec, Transitions
+from hyperdyn.views import Solid, Views
 
 YAMLS = sorted(Path(hyperdyn.conf.__file__).parent.glob("model/*.yaml"))
 ORDER_MATTERS = {"hyper_released", "hyper_flat", "hyper_gru", "recurrent", "cadm"}
@@ -55,6 +56,17 @@ def context(k: int = K, seed: int = 1) -> Context:
     rng = torch.Generator().manual_seed(seed)
     factors = torch.rand(B, 2, generator=rng) + 0.5
     return Context(transitions(rng, B, k), torch.rand(B, k, generator=rng) < 0.7, factors=factors)
+
+
+def views() -> Views:
+    """Two cameras above the middle of a table and pictures of anything; the last system was not seen."""
+    rng = torch.Generator().manual_seed(6)
+    depth = 0.4 + 0.1 * torch.rand(B, 2, 12, 12, generator=rng)
+    depth[-1] = 0
+    inside = torch.tensor([[20.0, 0, 6], [0, 20, 6], [0, 0, 1]]).expand(B, 2, 3, 3)
+    outside = torch.tensor([[1.0, 0, 0, 0], [0, -1, 0, 0], [0, 0, -1, 0.5], [0, 0, 0, 1]]).expand(B, 2, 4, 4)
+    solid = Solid(torch.rand(B, 6, 6, 6, generator=rng) < 0.5, torch.full((B,), 0.2), torch.zeros(B))
+    return Views(torch.rand(B, 2, 3, 12, 12, generator=rng), depth, inside, outside, None, torch.zeros(B, 3), solid)
 
 
 def reordered(history: Transitions, index: Tensor) -> Transitions:
@@ -180,8 +192,9 @@ def test_a_fully_masked_history_is_no_history(model):
 
 @pytest.mark.parametrize("k", [0, K])
 def test_every_parameter_gets_a_gradient(model, k):
-    """Of zeros, perhaps, without history; distributed training wants one of each in any case."""
-    for (name, _), gradient in zip(model.named_parameters(), with_gradients(model, context(k))[1:], strict=True):
+    """Of zeros, perhaps, without history and views; distributed training wants one of each in any case."""
+    given = replace(context(k), views=views() if k and model.looks else None)
+    for (name, _), gradient in zip(model.named_parameters(), with_gradients(model, given)[1:], strict=True):
         assert torch.isfinite(gradient).all(), name
         assert k == 0 or gradient.abs().sum() > 0, name
 

@@ -51,3 +51,9 @@ def test_what_is_not_there_stays_away() -> None:
     assert part.views is None
     assert part.factors is None
     assert part.mask.shape == (2, 0)
+
+
+def test_another_type_is_for_numbers_alone() -> None:
+    before, after = tensors(full_context()), tensors(full_context().to(torch.float64))
+    for b, a in zip(before, after, strict=True):
+        assert a.dtype is (torch.bool if b.dtype is torch.bool else torch.float64)
