@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 BENCH_STAMP := $(VENV)/installed-bench
+DOCS_STAMP := $(VENV)/installed-docs
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint typecheck bench clean
+.PHONY: help install demo test lint typecheck docs bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,11 +34,14 @@ typecheck: $(STAMP)  ## types, seen as an installed package lays them out
 	ln -s $(CURDIR)/hyperdyn/* $(CURDIR)/callbacks $(CURDIR)/conf $(CURDIR)/datamodules build/typecheck/hyperdyn/
 	cd build/typecheck && $(CURDIR)/$(BIN)/python -m mypy --config-file $(CURDIR)/pyproject.toml -p hyperdyn
 
+docs: $(DOCS_STAMP)  ## the documentation as a site, site/index.html; a warning is an error
+	$(BIN)/python docs/build_site.py
+
 bench: $(BENCH_STAMP)  ## speed against references; ONLY="loader planners" for some; needs an otherwise idle machine
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python benchmarks/run.py $(ONLY)
 
 clean:  ## remove .venv and build products, never runs/ or data/
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # setuptools and wheel come first, so that a source package builds with the locked ones.
 $(STAMP): requirements.lock setup.cfg pyproject.toml
@@ -52,4 +56,8 @@ $(STAMP): requirements.lock setup.cfg pyproject.toml
 
 $(BENCH_STAMP): $(STAMP) benchmarks/requirements.lock
 	@$(PIP) -c requirements.lock -r benchmarks/requirements.lock
+	@touch $@
+
+$(DOCS_STAMP): $(STAMP) docs/requirements.lock
+	@$(PIP) -c requirements.lock -r docs/requirements.lock
 	@touch $@

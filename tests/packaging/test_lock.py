@@ -28,7 +28,7 @@ def declared(*extras: str) -> list[Requirement]:
     return [r for text in texts for r in requirements(text)]
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "benchmarks/requirements.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "benchmarks/requirements.lock", "docs/requirements.lock"])
 def test_versions_are_exact_and_public(name: str) -> None:
     for requirement in locked(name).values():
         assert re.fullmatch(r"==[0-9][0-9a-z.]*", str(requirement.specifier)), requirement
@@ -47,6 +47,13 @@ def test_what_benchmarks_compare_with_is_locked_apart(requirement: Requirement) 
     assert name in locked("benchmarks/requirements.lock") or name in locked("requirements.lock")
 
 
+@pytest.mark.parametrize("requirement", declared("docs"), ids=str)
+def test_what_makes_the_site_is_locked_apart(requirement: Requirement) -> None:
+    everything = {**locked("requirements.lock"), **locked("docs/requirements.lock")}
+    (exact,) = everything[canonicalize_name(requirement.name)].specifier
+    assert requirement.specifier.contains(exact.version)
+
+
 @pytest.mark.parametrize("bad", ["lightning==2.6.2", "lightning==2.6.3", "mujoco==4.0.0", "torch==2.9.0"])
 def test_versions_known_to_be_harmful_are_excluded(bad: str) -> None:
     wrong = Requirement(bad)
@@ -55,5 +62,6 @@ def test_versions_known_to_be_harmful_are_excluded(bad: str) -> None:
     assert not ours.specifier.contains(exact.version)
 
 
-def test_the_two_lock_files_do_not_disagree() -> None:
-    assert not set(locked("requirements.lock")) & set(locked("benchmarks/requirements.lock"))
+@pytest.mark.parametrize("beside", ["benchmarks/requirements.lock", "docs/requirements.lock"])
+def test_two_lock_files_do_not_disagree(beside: str) -> None:
+    assert not set(locked("requirements.lock")) & set(locked(beside))
