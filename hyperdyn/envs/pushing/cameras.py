@@ -104,7 +104,10 @@ def photograph(
 def _one(bullet: Any, camera: Camera, kinds: dict[int, int], height: int, width: int) -> tuple[Any, Any, Any]:
     """Colour [3,h,w], depth [h,w] and segmentation [h,w] of one camera."""
     view = np.diag((1.0, -1.0, -1.0, 1.0)) @ camera.extrinsics  # OpenGL looks along -z, its y goes up
-    projection = bullet.computeProjectionMatrixFOV(camera.field_of_view, width / height, NEAR, FAR)
+    projection = list(bullet.computeProjectionMatrixFOV(camera.field_of_view, width / height, NEAR, FAR))
+    # TinyRenderer shows in pixel (r, c) what is at (c, r + 1); moved by half a pixel each way it is the pixel's centre.
+    projection[8] += 1 / width
+    projection[9] += 1 / height
     _, _, colours, buffer, bodies = bullet.getCameraImage(
         width,
         height,
