@@ -20,7 +20,8 @@ from hyperdyn.errors import ConfigError, ShapeError
 from hyperdyn.models.base import AbstractDynamics, rollout_with_std
 from hyperdyn.types import Batch, Context, Expert, Transitions
 
-CHECKPOINT_VERSION = 1
+CHECKPOINT_VERSION = 2
+"""2: hypernetworks bound their code; the weights of version 1 mean another model."""
 
 
 class DynamicsModule(LightningModule):

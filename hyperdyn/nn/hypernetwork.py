@@ -12,11 +12,12 @@ from hyperdyn.nn.mlp import MLPSpec
 
 
 class Hypernetwork(nn.Module):
-    """theta = theta0 + scale * head(code): the weights of one network for each code.
+    """theta = theta0 + scale * head(tanh(code)): the weights of one network for each code.
 
     theta0 [P] starts as a plain network does, and is what a code of zeros gives; scale [P] is 1/sqrt(fan_in) for
     weights and 0.1 for biases, so that the head's outputs are of order one. After Xian et al. 2021, section 3.2, where
-    there is no theta0.
+    there is no theta0 and no tanh. The code of a system unlike any in training may be as large as it likes; with tanh
+    its weights still lie among those that training could have asked for.
 
     head:
         full: one linear map from the code [C] to theta [P].
@@ -41,7 +42,7 @@ class Hypernetwork(nn.Module):
 
     def forward(self, code: Tensor) -> Tensor:
         """code [B,C] to theta [B,P]."""
-        return torch.addcmul(self.theta0, self.scale, self.head(code))
+        return torch.addcmul(self.theta0, self.scale, self.head(code.tanh()))
 
 
 class AbstractHead(nn.Module, ABC):

@@ -22,9 +22,18 @@ def test_theta_is_theta0_plus_the_scaled_head(head):
     net = Hypernetwork(SPEC, C, head, rank=2)
     code = torch.randn(4, C)
     change = (net(code) - net.theta0) / SPEC.scale()
-    torch.testing.assert_close(change, net.head(code), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(change, net.head(code.tanh()), atol=1e-5, rtol=1e-4)
     assert change.shape == (4, SPEC.n_params)
     assert 0.05 < change.std() < 2  # of order one, as the scale assumes
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_however_large_a_code_its_weights_stay_where_training_could_lead(head):
+    torch.manual_seed(0)
+    net = Hypernetwork(SPEC, C, head, rank=2)
+    code = torch.randn(4, C)
+    corner = net.theta0 + net.scale * net.head(code.sign())
+    torch.testing.assert_close(net(1e6 * code), corner)
 
 
 @pytest.mark.parametrize("head", HEADS)
