@@ -17,7 +17,7 @@ from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.shards.files import write_whole
 from hyperdyn.trust import check_fit, check_targets
 
-FORMAT = 1
+FORMAT = 2
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 RECIPE = ("family", "state", "model")
 
