@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
 
-from hyperdyn.errors import ConfigError, nearest
+from hyperdyn.errors import ConfigError, ShardError, nearest
 from hyperdyn.shards.augment import Augmentation
 from hyperdyn.shards.blocks import AbstractBlocks
 from hyperdyn.shards.episodes import Episodes
 from hyperdyn.shards.fork import fork
 from hyperdyn.shards.format import ShardInfo
+from hyperdyn.shards.looks import Looks
 from hyperdyn.shards.recent import RecentBlocks
 from hyperdyn.shards.sampler import ElasticSampler, per_rank
 from hyperdyn.shards.store import ShardStore
@@ -39,7 +40,8 @@ class TrajectoryDataModule(LightningDataModule):
     support_style: "scattered", "segment" or "mixed"; see `SupportBlocks`.
     round_weight: how many times an epoch shows the windows of the newest round; those of round 0 are shown once, and
         the rounds between rise in a straight line.
-
+    views: share of the systems of a batch whose context holds one look, at a stored moment of an episode that the query
+        is not of, so that a model learns to do with and without; None gives no views.
     augment: "turn" and "mirror", for a family with the frame of an object; see `hyperdyn.shards.augment`.
     state: of the family; needed for these alone.
 
@@ -65,6 +67,7 @@ class TrajectoryDataModule(LightningDataModule):
         support_style: str = "scattered",
         round_weight: int = 1,
         split: str = "train",
+        views: float | None = None,
         augment: Sequence[str] = (),
         state: StateSpec | None = None,
         seed: int = 0,
@@ -81,6 +84,8 @@ class TrajectoryDataModule(LightningDataModule):
                 _at_least(name, value, 0)
         if not len(history_sizes):
             raise ConfigError("data.history_sizes is empty", expected="one or more numbers, as in [0, 4, 16]")
+        if views is not None and not 0 < views <= 1:
+            raise ConfigError("data.views is a share of the systems", got=views, expected="in (0, 1], or null for none")
         self.root = str(root)
         self.fork_of = fork_of
         self.context = context
@@ -94,6 +99,7 @@ class TrajectoryDataModule(LightningDataModule):
         self._sampler = ElasticSampler(
             systems, tuple(map(int, history_sizes)), seed=seed, same_history_size=same_history_size
         )
+        self._views = views
         self._augment = _augmentation(tuple(augment), state)
         self._stream: WindowStream | None = None
 
@@ -105,11 +111,12 @@ class TrajectoryDataModule(LightningDataModule):
         """Open the folder.
 
         Raises:
-            ShardError: there are no trajectories in it.
+            ShardError: there are no trajectories in it, or no views although they are asked for.
         """
         if self._stream is None:
+            store = ShardStore.open(self.root)
             self._stream = WindowStream(
-                ShardStore.open(self.root), self.split, self._blocks, self._sampler, augment=self._augment
+                store, self.split, self._blocks, self._sampler, looks=self._looks(store), augment=self._augment
             )
 
     @property
@@ -147,6 +154,14 @@ class TrajectoryDataModule(LightningDataModule):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         if state_dict:
             self.stream.load_state_dict(state_dict)
+
+    def _looks(self, store: ShardStore) -> Looks | None:
+        if self._views is None:
+            return None
+        if not any(info.views_bytes for info in store.infos(self.split)):
+            fix = f"hyperdyn collect data_dir={self.root} views=0, of a family with cameras; or data.views=null"
+            raise ShardError(f"no views in split '{self.split}' of '{self.root}'", fix=fix)
+        return Looks(store.load_views, self._views)
 
     def _trained_on(self, data: Episodes | ShardInfo) -> bool:
         return self.first_systems is None or data.system < self.first_systems

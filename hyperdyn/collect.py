@@ -39,6 +39,7 @@ def collect(
     workers: int = 0,
     round: int = 0,
     first_system: int = 0,
+    views: int | None = None,
     progress: bool = True,
 ) -> ShardStore:
     """One shard for each system that has none yet; those that are there are kept, so an interrupted call continues.
@@ -52,6 +53,8 @@ def collect(
     draw_seed: of the factors of the systems; one for all of a folder.
     workers: processes with one thread each; 0 is this one.
     round: 0 for a first collection; more data of the same systems go to later ones.
+    views: of a family with cameras, what they see at the start of each episode and at every so many steps is stored
+        too; 0 is the start alone, None not at all.
 
     Raises:
         ConfigError: a number out of its range, or a family or behaviour that cannot be sent to workers.
@@ -61,11 +64,13 @@ def collect(
     steps = family.episode_steps if steps is None else steps
     _at_least(1, systems=systems, episodes=episodes, steps=steps)
     _at_least(0, seed=seed, draw_seed=draw_seed, workers=workers, round=round, first_system=first_system)
-    job = EpisodeJob(family, behaviour, split, episodes, steps, seed, round)
+    if views is not None:
+        _at_least(0, views=views)
+    job = EpisodeJob(family, behaviour, split, episodes, steps, seed, round, views)
     if workers:
         _check_pickles(job)
     factors = family.draw(split, first_system + systems, draw_seed)
-    maker = {"seed": seed, **description(behaviour)}
+    maker = {"seed": seed, **description(behaviour)} | ({} if views is None else {"views": views})
     store = ShardStore.create(root, header(family, draw_seed, maker))
     made_by = fingerprint(maker)
     missing = _missing(store, job, made_by, factors, first_system)
@@ -105,6 +110,7 @@ def _keep(store: ShardStore, job: EpisodeJob, r: SystemEpisodes, made_by: str) -
         length=r.length,
         maker=made_by,
         redrawn=r.redrawn,
+        views=r.views,
     )
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hyperdyn.behaviour.base import AbstractBehaviour, Played, System
-from hyperdyn.envs.simulator import AbstractSimulator
+from hyperdyn.envs.simulator import AbstractSimulator, HasCameras
 from hyperdyn.envs.spec import SPLITS, Family
 from hyperdyn.envs.termination import lengths
-from hyperdyn.errors import EnvError, ShapeError
+from hyperdyn.errors import ConfigError, EnvError, ShapeError
+from hyperdyn.shards.views import Moment, views_bytes
 
 Floats = NDArray[np.float32]
 
@@ -27,13 +28,17 @@ class SystemEpisodes:
     action: Floats  # [E,L,A]
     length: NDArray[np.int32]  # [E] steps until an episode ended
     redrawn: Mapping[str, int] = field(default_factory=dict)  # steps that were not kept, why to how many
+    views: bytes = b""  # of some of its moments, see `hyperdyn.shards.views`
 
 
 @dataclass(frozen=True)
 class EpisodeJob:
     """What is the same for all systems of a collection. Called with one of them: its number and its factors [F].
 
+    views: cameras look at the start of each episode and at every so many steps; 0 is the start alone, None not at all.
+
     Raises:
+        ConfigError: views of a family without cameras.
         EnvError: observations that are not finite or not of the declared size.
     """
 
@@ -44,6 +49,7 @@ class EpisodeJob:
     steps: int
     seed: int
     round: int
+    views: int | None = None
 
     def __call__(self, item: tuple[int, NDArray[np.float64]]) -> SystemEpisodes:
         number, factors = item
@@ -55,7 +61,8 @@ class EpisodeJob:
             obs = played.obs.astype(np.float32)
         length = lengths(self.family.termination, obs, played.action).numpy().astype(np.int32)
         self._check(obs, length, number, factors)
-        return SystemEpisodes(number, factors, obs, played.action, length, played.redrawn)
+        views = b"" if self.views is None else views_bytes(self._moments(played, length, number, factors))
+        return SystemEpisodes(number, factors, obs, played.action, length, played.redrawn, views)
 
     def _play(self, number: int, factors: NDArray[np.float64]) -> Played:
         simulator = self.family.simulate(factors[None])
@@ -64,6 +71,20 @@ class EpisodeJob:
         of = self.family
         system = System(simulator, states, of.state, of.objective, of.dt, of.termination)
         return self.behaviour.play(system, self.steps, np.random.default_rng(self._seed(number, 0)))
+
+    def _moments(
+        self, played: Played, length: NDArray[np.int32], number: int, factors: NDArray[np.float64]
+    ) -> Iterator[Moment]:
+        simulator = self.family.simulate(factors[None])
+        if not isinstance(simulator, HasCameras):
+            raise ConfigError(
+                f"family '{self.family.name}' has no cameras, and views were asked for",
+                got=f"{self._name(number, factors)}, views={self.views}",
+                fix="views=null, or a simulator with `views`, see hyperdyn.envs.simulator.HasCameras",
+            )
+        for e, last in enumerate(length.tolist()):
+            for t in range(0, last + 1 if self.views else 1, self.views or 1):
+                yield e, t, simulator.views(0, simulator.state_of(played.obs[e, t]))
 
     def _seed(self, system: int, stream: int) -> np.random.SeedSequence:
         """Stream 0 is the behaviour's, stream 1 + e that of the initial state of episode e."""

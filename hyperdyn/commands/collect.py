@@ -34,9 +34,10 @@ def run(cfg: DictConfig) -> None:
             workers=workers,
             round=cfg.round,
             first_system=cfg.first_system,
+            views=cfg.views,
         )
         infos = store.infos(split=str(split))
-        print(f"{split}: {len(infos)} shards, {sum(i.bytes for i in infos) / 1e6:.1f} MB in {store.root}")
+        print(f"{split}: {len(infos)} shards, {sum(i.bytes + i.views_bytes for i in infos) / 1e6:.1f} MB in {store.root}")
         if said := redrawn(infos):
             print(f"{split}: {said}")
 

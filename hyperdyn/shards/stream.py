@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from hyperdyn.errors import ConfigError, ShardError
 from hyperdyn.shards.blocks import AbstractBlocks, Draw
 from hyperdyn.shards.episodes import Episodes, by_system
 from hyperdyn.shards.format import ShardInfo
+from hyperdyn.shards.looks import Looks
 from hyperdyn.shards.sampler import ElasticSampler
 from hyperdyn.shards.store import ShardStore
 from hyperdyn.shards.windows import Rows, assemble
@@ -32,6 +36,7 @@ class WindowStream:
     The stream counts its epochs itself: Lightning, resumed from the end of an epoch of a run that `max_steps` ends,
     counts one more than there was.
 
+    looks: one look at each system of a batch; None is no views.
     augment: what is done to each batch, given how its blocks were drawn.
     limit: where an epoch ends early, in batches or as a share of them, as Lightning's `limit_train_batches`.
     rank, world: which part of each batch this process gets.
@@ -45,6 +50,7 @@ class WindowStream:
         make_blocks: MakeBlocks,
         order: ElasticSampler,
         *,
+        looks: Looks | None = None,
         augment: Callable[[Batch, Sequence[Draw]], Batch] | None = None,
         rank: int = 0,
         world: int = 1,
@@ -57,6 +63,7 @@ class WindowStream:
         self.world = world
         self.limit: int | float = 1.0
         self._make_blocks = make_blocks
+        self._looks = looks
         self._augment = augment
         self.agree = agree
         self._blocks: AbstractBlocks[Any]
@@ -79,7 +86,14 @@ class WindowStream:
             draws = self.order.batch(self.rank, self.world)
             blocks = [self._blocks.block(draw) for draw in draws]
             batch = assemble(blocks, [self.rows(block.episodes) for block in blocks], self._blocks.horizon)
+            if self._looks is not None:
+                views = self._looks(blocks, [self._rng(draw) for draw in draws])
+                batch = replace(batch, context=replace(batch.context, views=views))
             yield batch if self._augment is None else self._augment(batch, draws)
+
+    def _rng(self, draw: Draw) -> np.random.Generator:
+        """Of what else is drawn for one block: the same on any number of ranks."""
+        return np.random.default_rng([self.order.seed, self.order.epoch, 4, draw.system, draw.k])
 
     @property
     def _finished(self) -> bool:

@@ -1,0 +1,103 @@
+"""One look at each system of a batch: the views of a stored moment of another episode than its queries are of."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields, replace
+from typing import final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hyperdyn.errors import ShardError
+from hyperdyn.shards.blocks import Block
+from hyperdyn.shards.episodes import Codes, Episodes, split_codes
+from hyperdyn.shards.format import ShardInfo
+from hyperdyn.shards.views import ShardViews
+from hyperdyn.views import Solid, Views
+
+MAPPED_SHARDS = 16384
+"""Files of views mapped into memory at once."""
+
+
+@final
+class Looks:
+    """Chooses a moment for each system, alike often any that is stored, and reads what was seen then.
+
+    load: the views of a shard, None if it has none.
+    share: how often a system is looked at; otherwise, and where it has no moment to choose, it is not seen.
+    """
+
+    def __init__(self, load: Callable[[ShardInfo], ShardViews | None], share: float = 1.0) -> None:
+        self._load = load
+        self.share = share
+        self._mapped: OrderedDict[str, ShardViews | None] = OrderedDict()
+
+    def __call__(self, blocks: Sequence[Block], rngs: Iterable[np.random.Generator]) -> Views | None:
+        """Views of B blocks, each chosen by a generator of its own; None if none of them is seen.
+
+        Raises:
+            ShardError: views of systems of the batch that differ in size or in what they hold.
+        """
+        found = [self._look(block, rng) for block, rng in zip(blocks, rngs, strict=True)]
+        known = [views for views in found if views is not None]
+        if not known:
+            return None
+        nothing = _nothing(known[0])
+        return _joined([nothing if views is None else views for views in found])
+
+    def _look(self, block: Block, rng: np.random.Generator) -> Views | None:
+        chosen, skipped = rng.random(2)
+        moments = self.moments(block.episodes, block.query)
+        if skipped >= self.share or not moments:
+            return None
+        views, moment = moments[int(chosen * len(moments))]
+        return views.at(moment)
+
+    def moments(self, episodes: Episodes, query: Codes) -> list[tuple[ShardViews, int]]:
+        """All stored moments of a system, but for those of the episodes that the query is of."""
+        shard, episode, _ = split_codes(query)
+        asked = set(zip(shard.tolist(), episode.tolist(), strict=True))
+        stored = [(s, views) for s, info in enumerate(episodes.infos) if (views := self._of(info)) is not None]
+        return [(v, m) for s, v in stored for m, e in enumerate(v.episode.tolist()) if (s, e) not in asked]
+
+    def _of(self, info: ShardInfo) -> ShardViews | None:
+        if info.file not in self._mapped:
+            while len(self._mapped) >= MAPPED_SHARDS:
+                self._mapped.popitem(last=False)
+            self._mapped[info.file] = self._load(info)
+        return self._mapped[info.file]
+
+
+def _nothing(like: Views) -> Views:
+    """Zeros, but for cameras, which have to be some."""
+    zeros = {f.name: torch.zeros_like(v) for f in fields(Views) if isinstance(v := getattr(like, f.name), Tensor)}
+    solid = None if like.solid is None else replace(like.solid, occupancy=torch.zeros_like(like.solid.occupancy))
+    return replace(like, **{**zeros, "solid": solid, "intrinsics": like.intrinsics, "extrinsics": like.extrinsics})
+
+
+def _joined(views: Sequence[Views]) -> Views:
+    """Views of B systems from those of one each."""
+    first = views[0]
+    columns = {f.name: [getattr(v, f.name) for v in views] for f in fields(Views)}
+    for name, column in columns.items():
+        shapes = {_shape(value) for value in column}
+        if len(shapes) > 1:
+            raise ShardError(
+                f"the views of these systems do not go together: {name} differs",
+                got=sorted(map(str, shapes)),
+                fix="collect all systems with the same cameras into one folder",
+            )
+    joined = {name: torch.cat(column) for name, column in columns.items() if isinstance(getattr(first, name), Tensor)}
+    if first.solid is not None:
+        solids = columns["solid"]
+        joined["solid"] = Solid(*(torch.cat([getattr(s, f.name) for s in solids]) for f in fields(Solid)))
+    return replace(first, **joined)
+
+
+def _shape(value: Tensor | Solid | None) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    return tuple(value.occupancy.shape if isinstance(value, Solid) else value.shape)
