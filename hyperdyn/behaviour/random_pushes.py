@@ -9,7 +9,6 @@ import numpy as np
 
 from hyperdyn.behaviour.base import AbstractBehaviour, Actions, Array, Played, System
 from hyperdyn.behaviour.ranges import check_range
-from hyperdyn.envs.pushing import rotations
 from hyperdyn.envs.pushing.pushes import push_of
 from hyperdyn.envs.pushing.scales import WORKSPACE
 from hyperdyn.envs.pushing.simulator import PushingSimulator
@@ -112,7 +111,7 @@ def fault(state: Array, after: Array, outcome: Outcome) -> str | None:
         return "overlapped the tool"
     if not outcome.rested:
         return "did not rest"
-    if after[2] != 0.0 or rotations.tilt(after[3:7]) > 0.0:
+    if not outcome.stands:
         return "toppled"
     if np.abs(after[:2]).max() > WORKSPACE:
         return "left the workspace"

@@ -34,23 +34,21 @@ def at(x: float, y: float = 0.0, yaw: float = 0.0) -> np.ndarray:
     return state_of(np.array([x, y, yaw, *np.zeros(10)]))
 
 
-def outcome(state: np.ndarray, rested: bool = True, sunk: float = 0.0) -> Outcome:
-    return Outcome(state[:3], state[3:7], False, rested, sunk, 100)
+def outcome(state: np.ndarray, rested: bool = True, sunk: float = 0.0, stands: bool = True) -> Outcome:
+    return Outcome(state[:3], state[3:7], False, rested, stands, sunk, 100)
 
 
 def test_what_is_wrong_with_a_push_is_named() -> None:
-    toppled = at(0.1)
-    toppled[3:7] = np.sin(0.3), 0.0, 0.0, np.cos(0.3)
     cases = {
         None: (at(0.1), True, 0.0),
         "was flung": (at(0.0, 0.36), True, 0.0),
         "overlapped the tool": (at(0.1), True, 0.004),
         "did not rest": (at(0.1), False, 0.0),
-        "toppled": (toppled, True, 0.0),
+        "toppled": (at(0.1), True, 0.0, False),
         "left the workspace": (at(0.0, 0.21), True, 0.0),
     }
-    for expected, (after, rested, sunk) in cases.items():
-        assert fault(at(0.0), after, outcome(after, rested, sunk)) == expected
+    for expected, (after, *happened) in cases.items():
+        assert fault(at(0.0), after, outcome(after, *happened)) == expected
     assert fault(at(0.0), at(np.nan), outcome(at(0.0))) == "was flung"
 
 

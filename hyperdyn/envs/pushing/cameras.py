@@ -1,9 +1,9 @@
 """Calibrated cameras around the table: colour, depth and what belongs to what.
 
-A camera looks along its +z axis, its x to the right of the image and its y down (as OpenCV has it). The pixel in row r and
-column c covers [c, c + 1) x [r, r + 1), so that its centre is at (c + 0.5, r + 0.5):
+A camera looks along its +z axis, its x to the right of the image and its y down (as OpenCV has it). The pixel in row r
+and column c covers [c, c + 1) x [r, r + 1), so that its centre is at (c + 0.5, r + 0.5), of which its depth is:
 
-    (u, v, 1) z = K (R p + t)        p [3] in the world, z the depth [m] along the camera's axis, extrinsics = [R t; 0 1]
+    (u, v, 1) z = K (R p + t)        p [3] in the world, z the depth [m] along the axis, extrinsics = [R t; 0 1]
 """
 
 from __future__ import annotations

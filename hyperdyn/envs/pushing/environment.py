@@ -22,7 +22,7 @@ PORTRAIT = Camera((0.0, -0.62, 0.5), (0.0, -0.02, 0.0), 45.0)
 
 @final
 class Pushing(gymnasium.Env[Array, NDArray[np.float32]]):
-    """An object on a table, pushed once in each step to a goal pose. A reconstruction of ours: see docs/environments.md.
+    """An object on a table, pushed once in each step to a goal pose. A reconstruction: see docs/environments.md.
 
     Action [4] in [-1, 1], in the frame of the world: direction of travel / pi; offset of the line from the object's
     origin, positive to the left of the direction; distance; speed. `scales` has what 1 stands for. The tool comes down

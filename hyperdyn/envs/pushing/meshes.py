@@ -67,8 +67,8 @@ def read_obj(text: str) -> tuple[Piece, ...]:
 def _laid_down(points: Array) -> Array:
     """The rotation [3,3] that puts the nearest supporting plane of points [n,3] about their centroid below.
 
-    The distance from the centroid to the plane that touches the body in direction u is h(u) = max_i u . p_i; a body rests
-    where h has a minimum, best at the lowest.
+    From the centroid to the plane that touches the body in direction u it is h(u) = max_i u . p_i. A body rests where h
+    has a minimum, best at the lowest.
     """
     n = np.arange(DIRECTIONS) + 0.5
     z, turn = 1 - 2 * n / DIRECTIONS, np.pi * (1 + 5**0.5) * n  # evenly spread over the sphere

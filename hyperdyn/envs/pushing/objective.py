@@ -18,8 +18,8 @@ TOUCH = 10.0
 """Cost of a step after an obstacle was touched, and of one that will surely touch it: more than any distance costs."""
 
 OBJECT_CLEAR = (0.06, 0.08)
-"""[m] between the object's origin and an obstacle's axis: surely a touch up to the first, as of an object of the least width,
-and taken for none from the second on."""
+"""[m] between the object's origin and an obstacle's axis: a touch up to the first, as of an object of the least width,
+and none from the second on."""
 
 TOOL_CLEAR = (scales.TOOL_RADIUS + scales.OBSTACLE_RADIUS, scales.TOOL_RADIUS + scales.OBSTACLE_RADIUS + 0.01)
 """[m] between the tool's axis and an obstacle's: a touch up to the first, a margin up to the second."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hyperdyn.envs.pushing.rotations import turned
 from hyperdyn.envs.pushing.scales import DISTANCE, MAX_OFFSET, SPEED, STANDOFF, TIME_STEP
 
 Array = NDArray[np.float64]
@@ -22,6 +23,14 @@ class Push:
     end: Array  # [2] [m]
     angle: float  # of travel [rad]
     steps: int  # of the physics, from start to end
+
+    def moved(self, shift: Array, turn: float) -> Push:
+        """The same push shifted by [2], then turned about the origin [rad], to a nanometre.
+
+        The angle is between -pi and pi. Rounded, so that one push seen from two places is the same to the last bit.
+        """
+        start, end = (turned(point + shift, turn).round(9) for point in (self.start, self.end))
+        return Push(start, end, round(math.remainder(self.angle + turn, 2 * math.pi), 9), self.steps)
 
     @property
     def speed(self) -> float:

@@ -16,6 +16,12 @@ def about_z(angle: Array | float) -> Array:
     return np.stack([np.zeros_like(half), np.zeros_like(half), np.sin(half), np.cos(half)], axis=-1)
 
 
+def turned(points: Array, angle: float) -> Array:
+    """Points [...,2] turned about the origin [rad]."""
+    c, s = math.cos(angle), math.sin(angle)
+    return points @ np.array([[c, s], [-s, c]])
+
+
 def product(first: Array, second: Array) -> Array:
     """The turn [4] by `second`, then by `first`."""
     a, b, u, v = first[3], second[3], first[:3], second[:3]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 
@@ -24,7 +24,12 @@ COLOUR = (0.25, 0.25, 0.28, 1.0)
 
 
 class AbstractTool(ABC):
-    """One way to move the cylinder. It lives in one client, and is built anew whenever the scene is."""
+    """One way to move the cylinder. It lives in one client, and is built anew whenever the scene is.
+
+    anywhere: it works alike at every place and in every direction.
+    """
+
+    anywhere: ClassVar[bool] = False
 
     @abstractmethod
     def build(self, bullet: Any, visible: bool) -> None:
@@ -59,6 +64,7 @@ class AbstractTool(ABC):
 class Cylinder(AbstractTool):
     """Nothing but the cylinder, on a rail along the line: its motor holds the speed, whatever it meets."""
 
+    anywhere = True
     MASS = 1.0  # [kg]
     FORCE = 1e4  # [N]
 

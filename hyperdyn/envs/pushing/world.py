@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -37,6 +37,19 @@ class Scene:
     quaternion: Array  # [4]
     obstacles: Array  # [n,2] [m]
 
+    @property
+    def stands(self) -> bool:
+        """Whether the object is level and on the table."""
+        return bool(self.position[2] == 0.0 and not self.quaternion[:2].any())
+
+    def moved(self, shift: Array, turn: float) -> Scene:
+        """The scene shifted by [2], then turned about the origin [rad]."""
+        position = np.array([*rotations.turned(self.position[:2] + shift, turn), self.position[2]])
+        quaternion = rotations.product(rotations.about_z(turn), self.quaternion)
+        if self.stands and abs(rotations.heading(quaternion)) < 1e-12:
+            quaternion = rotations.about_z(0.0)  # the last bit would be the beginning of another course
+        return Scene(position, quaternion, rotations.turned(self.obstacles + shift, turn))
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -44,6 +57,7 @@ class Outcome:
 
     touched: object or tool met an obstacle.
     rested: the object came to rest before the limit.
+    stands: it rests level, as it was laid down.
     sunk: deepest overlap of tool and object at any look [m].
     """
 
@@ -51,6 +65,7 @@ class Outcome:
     quaternion: Array  # [4]
     touched: bool
     rested: bool
+    stands: bool
     sunk: float
     steps: int
 
@@ -58,6 +73,10 @@ class Outcome:
 class World:
     """One system. A push is a function of the scene and the action alone: every one has a new simulation, so that no
     cached contact of an earlier one is left. Measured: pushes that share a simulation differ in the last bits.
+
+    It is simulated in the object's own frame, where it lies and points at the start, unless the tool stands somewhere: the
+    table is the same everywhere. PyBullet's friction and contact points favour directions of its world, so that the same
+    scene, turned, would otherwise end 6 mm (root mean square) apart after pushes of 60 mm.
 
     solid: the object as it rests; the pose of a scene is that of its frame, at height 0 and level when it stands.
     """
@@ -73,9 +92,21 @@ class World:
     def push(self, scene: Scene, action: Array) -> Outcome:
         """What the action [4] does to the object in this scene."""
         push = push_of(scene.position[:2], action)
+        if not self.tool.anywhere:
+            return self._simulate(scene, push)
+        place, heading = scene.position[:2], rotations.heading(scene.quaternion)
+        there = self._simulate(scene.moved(-place, -heading), push.moved(-place, -heading))
+        position = np.array([*rotations.turned(there.position[:2], heading) + place, there.position[2]])
+        if there.stands:
+            quaternion = rotations.about_z(heading + rotations.heading(there.quaternion))
+        else:
+            quaternion = rotations.product(rotations.about_z(heading), there.quaternion)
+        return replace(there, position=position, quaternion=quaternion)
+
+    def _simulate(self, scene: Scene, push: Push) -> Outcome:
         self._build(scene, visible=False)
         if not self.tool.come_down(push):
-            return Outcome(scene.position, scene.quaternion, touched=False, rested=True, sunk=0.0, steps=0)
+            return Outcome(scene.position, scene.quaternion, False, True, scene.stands, 0.0, 0)
         touched = _meets(push, scene.obstacles)
         sunk, step = 0.0, self.bullet.stepSimulation
         for n in range(push.steps):
@@ -94,9 +125,10 @@ class World:
             touched = touched or self._object_touches()
             rested = self._rests()
         position, quaternion = self._pose()
-        if rested and self._stands(position, quaternion):
+        stands = rested and self._stands(position, quaternion)
+        if stands:
             position, quaternion = np.array([*position[:2], 0.0]), rotations.about_z(rotations.heading(quaternion))
-        return Outcome(position, quaternion, touched, rested, sunk, push.steps + steps)
+        return Outcome(position, quaternion, touched, rested, stands, sunk, push.steps + steps)
 
     def photograph(self, scene: Scene, cameras: tuple[Camera, ...], height: int, width: int) -> Images:
         """What the cameras see of a scene, the tool away."""
