@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,10 @@ from hyperdyn.behaviour.random_uniform import RandomUniform
 from hyperdyn.collect import collect
 from hyperdyn.envs.spec import Family
 from hyperdyn.envs.termination import alive, ending, lengths
-from hyperdyn.planning.control import random_actions
+from hyperdyn.models.simulator import SimulatorExpert
+from hyperdyn.planning.base import AbstractPlanner
+from hyperdyn.planning.control import random_actions, run_episodes
+from hyperdyn.types import Plan
 
 
 def far(obs: Tensor, action: Tensor, next_obs: Tensor) -> Tensor:
@@ -72,3 +76,33 @@ def test_the_closed_loop_earns_nothing_after_the_end(ended: Family) -> None:
     for b, length in enumerate(cut.length):
         np.testing.assert_array_equal(cut.reward[b, :length], whole.reward[b, :length])
         assert not cut.reward[b, length:].any()
+
+
+class Asked(AbstractPlanner):
+    """Asks for the cost of staying and of going, and stays."""
+
+    horizon = 40
+
+    def __init__(self) -> None:
+        self.cost = torch.empty(0)
+
+    def plan(self, cost: Any, action_dim: Any = None, generators: Any = None, warm: Any = None) -> Plan:
+        rows = torch.tensor([0.0, 1.0]).view(1, 2, 1, 1).expand(1, 2, 40, 1)
+        self.cost = cost(rows)
+        return Plan(rows[:, 0], self.cost[:, 0])
+
+
+def one(obs: Tensor, action: Tensor, next_obs: Tensor) -> Tensor:
+    return torch.ones(obs.shape[:-1], dtype=obs.dtype)
+
+
+def test_a_plan_earns_nothing_after_the_end(ended: Family) -> None:
+    """Staying at rest pays 40 times, going until the mass is too far."""
+    simulator, planner = ended.simulate(ended.nominal[None]), Asked()
+    rest = np.zeros((1, 2))
+    expert = SimulatorExpert(simulator)
+    run_episodes(
+        simulator, rest, lambda context: expert, planner, one, ended.state, steps=1, seeds=[0], termination=far
+    )
+    gone = simulator.observe(simulator.rollout(rest[:, None], np.ones((1, 1, 40, 1))))[0, 0, :, 0]
+    assert planner.cost.tolist() == [[-40.0, -float(np.argmax(np.abs(gone) > 1.5) + 1)]]
