@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 from hyperdyn import envs
+from hyperdyn.envs.pushing.system import state_of
 from hyperdyn.envs.rendering import gl_fault
 from hyperdyn.envs.spec import Family
 from hyperdyn.render.skeleton import INK, SKY, SideView, font
@@ -50,6 +51,7 @@ SYSTEMS: dict[str, dict[str, dict[str, float]]] = {
     },
     "cheetah_pier": {"damping 0": {"damping": 0}, "damping 9": {"damping": 9}, "damping 15 (unseen)": {"damping": 15}},
     "cheetah_slope": {"height 0.5 m": {"height": 0.5}, "height 3 m": {"height": 3}, "4.5 m (unseen)": {"height": 4.5}},
+    "pushing": {"a mesh": {"shape": 6}, "a polygon": {"shape": 9}, "a union (unseen)": {"shape": 2003}},
     "pendulum": {"0.75 m": {"length": 0.75}, "1.25 m": {"length": 1.25}, "0.3 m (unseen)": {"length": 0.3}},
 }
 INCLINE = {"ant_slope": "incline", "cheetah_mix": "tilt"}
@@ -71,7 +73,7 @@ def row(name: str) -> Image.Image:
 
 def panel(family: Family, factors: dict[str, float]) -> Image.Image:
     system = np.array([factors[name] for name in family.factors])
-    can_render = gl_fault() is None or family.name == "pendulum"
+    can_render = gl_fault() is None or family.name in ("pendulum", "pushing")
     env: Any = family.make(system, render_mode="rgb_array" if can_render else None).unwrapped
     env.reset(seed=0)
     if family.name in STARTS:
@@ -79,6 +81,9 @@ def panel(family: Family, factors: dict[str, float]) -> Image.Image:
         state[:2] = x, env.ground(env.model, np.array(x), state)
         env.set_state(state)
     states = [env.state]
+    if family.name == "pushing":
+        env.set_state(state_of(np.array([*np.zeros(6), 0, *(0.14, 0.1), *(-10.0, 10.0), *(-11.0, 10.0)])))
+        env.step(np.array([0.05, 0.1, 0.2, 0.0]))
     for t in np.arange(0.0, SECONDS, family.dt):
         env.step(0.8 * np.sin(2 * np.pi * 1.5 * t + np.arange(family.state.action_dim)).astype(np.float32))
         states.append(env.state)
@@ -108,7 +113,7 @@ def fitted(image: Image.Image, degrees: float) -> Image.Image:
 
 def main(names: list[str]) -> None:
     HERE.mkdir(exist_ok=True)
-    for name in names or envs.available():
+    for name in names or SYSTEMS:
         path = HERE / f"env_{name}.png"
         row(name).quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
         print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")

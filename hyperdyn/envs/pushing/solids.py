@@ -18,8 +18,8 @@ class Properties:
     shape: its number, see `objects`; the integer part counts.
     mass: [kg].
     friction: sliding friction of object and table.
-    com_x, com_y: how far the centre of mass is from the origin, which lies under the middle of its volume, as a share of
-        the object's radius.
+    com_x, com_y: how far the centre of mass is from the origin, which lies under the middle of its volume, as a share
+        of the object's radius.
     scale: of all its lengths.
     restitution: of object and tool.
     """
@@ -37,8 +37,8 @@ class Properties:
 class Solid:
     """A body in its own frame, standing on the table, with its mass.
 
-    The frame of the object has its origin on the table under the middle of the volume. PyBullet's has it in the centre of
-    mass and its axes along the principal axes of inertia; a pose of one is turned into one of the other.
+    The frame of the object has its origin on the table under the middle of the volume. PyBullet's has it in the centre
+    of mass and its axes along the principal axes of inertia; a pose of one is turned into one of the other.
     """
 
     body: Body

@@ -74,9 +74,9 @@ class World:
     """One system. A push is a function of the scene and the action alone: every one has a new simulation, so that no
     cached contact of an earlier one is left. Measured: pushes that share a simulation differ in the last bits.
 
-    It is simulated in the object's own frame, where it lies and points at the start, unless the tool stands somewhere: the
-    table is the same everywhere. PyBullet's friction and contact points favour directions of its world, so that the same
-    scene, turned, would otherwise end 6 mm (root mean square) apart after pushes of 60 mm.
+    It is simulated in the object's own frame, where it lies and points at the start, unless the tool stands somewhere:
+    the table is the same everywhere. PyBullet's friction and contact points favour directions of its world, so that the
+    same scene, turned, would otherwise end 6 mm (root mean square) apart after pushes of 60 mm.
 
     solid: the object as it rests; the pose of a scene is that of its frame, at height 0 and level when it stands.
     """
