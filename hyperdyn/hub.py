@@ -35,8 +35,8 @@ def __getattr__(name: str) -> Any:
 def _hub_model() -> Any:
     hub = optional("huggingface_hub", "the Hugging Face Hub")
 
-    class HubModel(
-        hub.ModelHubMixin,  # type: ignore[misc, name-defined]
+    class HubModel(  # type: ignore[call-arg]
+        hub.ModelHubMixin,  # type: ignore[name-defined]
         library_name="hyperdyn",
         tags=["dynamics-model", "model-based-rl"],
         model_card_template=CARD,
@@ -76,6 +76,4 @@ def _about(model: AbstractDynamics) -> str:
     recipe = model.recipe or {}
     method = str(recipe.get("model", {}).get("_target_", "")).rpartition(".")[2]
     sizes = "-".join(map(str, model.executed_sizes))
-    return (
-        f"{method}, trained on the family `{recipe.get('family')}`; a predicted step executes a network of {sizes}."
-    )
+    return f"{method}, trained on the family `{recipe.get('family')}`; a predicted step executes a network of {sizes}."
