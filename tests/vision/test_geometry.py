@@ -175,7 +175,7 @@ def test_space_is_free_between_camera_and_surface_and_nowhere_else() -> None:
 def test_middles_of_voxels_have_whole_coordinates_and_a_half() -> None:
     pose = torch.tensor([[0.3, -0.2, 4.0], [0.0, 0.1, -0.7]], dtype=torch.float64)
     cube = Cube(5, 0.3, table=0.2)
-    back = cube.coordinates(cube.centres(pose), pose).reshape(2, 5, 5, 5, 3)
+    back = cube.coordinates(cube.centres(pose).flatten(2).mT, pose).reshape(2, 5, 5, 5, 3)
     x, y, z = torch.meshgrid(*[torch.arange(5, dtype=torch.float64) + 0.5] * 3, indexing="ij")
     torch.testing.assert_close(back, torch.stack([x, y, z], -1).expand_as(back))
 

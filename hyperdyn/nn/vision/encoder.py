@@ -87,7 +87,7 @@ class VoxelEncoder(nn.Module):
         self.trunk = nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels[-1] * NARROWEST**3, hidden_dim), nn.SiLU())
         self.head = nn.Linear(hidden_dim, code_dim)
         self.pose = nn.Linear(hidden_dim, 3)
-        self.shape = _shape_head(code_dim, tuple(reversed(channels)))
+        self.shape = _shape_head(code_dim, [max(1, c // 2) for c in reversed(channels)])
         self.no_view = nn.Parameter(torch.zeros(code_dim))
 
     def forward(self, views: Views | None, batch: int, generator: torch.Generator | None = None) -> Sight:

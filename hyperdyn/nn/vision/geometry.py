@@ -60,14 +60,25 @@ class Cube:
         y = cos * apart[..., 1] - sin * apart[..., 0] + self.size / 2
         return torch.stack([x, y, point[..., 2] - self.table], dim=-1) / self.resolution
 
+    def frame(self, pose: Tensor) -> Tensor:
+        """[B,4,4] from voxels (x, y, z, 1) of the cube at pose [B,3] to points of the world; undoes `coordinates`."""
+        cos, sin = pose[:, 2].cos(), pose[:, 2].sin()
+        zero, one, half = torch.zeros_like(cos), torch.ones_like(cos), self.size / 2
+        x = [cos, -sin, zero, pose[:, 0] - half * (cos - sin)]
+        y = [sin, cos, zero, pose[:, 1] - half * (sin + cos)]
+        rows = torch.stack([torch.stack(r, -1) for r in (x, y, [zero, zero, one, zero + self.table])], dim=1)
+        rows = rows * rows.new_tensor([self.resolution] * 3 + [1.0])
+        return torch.cat([rows, rows.new_tensor([0, 0, 0, 1]).expand(len(pose), 1, 4)], dim=1)
+
+    def through(self, matrix: Tensor) -> Tensor:
+        """[...,r,n,n,n] of the middles of the voxels (x, y, z, 1) under matrices [...,r,4], axis by axis."""
+        at = torch.arange(self.cells, device=matrix.device, dtype=matrix.dtype) + 0.5
+        x, y, z = ((matrix[..., i, None] * at) for i in range(3))  # [...,r,n]
+        return (x + matrix[..., 3, None])[..., :, None, None] + (y[..., :, None] + z[..., None, :])[..., None, :, :]
+
     def centres(self, pose: Tensor) -> Tensor:
-        """Middles [B,n^3,3] of the voxels in the world, ordered by x, y, z of the cube at pose [B,3]."""
-        at = torch.arange(self.cells, device=pose.device, dtype=pose.dtype) + 0.5
-        x, y, z = (axis.reshape(1, -1) * self.resolution for axis in torch.meshgrid(at, at, at, indexing="ij"))
-        x, y = x - self.size / 2, y - self.size / 2
-        cos, sin = pose[:, 2:].cos(), pose[:, 2:].sin()
-        x, y = cos * x - sin * y + pose[:, :1], sin * x + cos * y + pose[:, 1:2]
-        return torch.stack([x, y, (z + self.table).expand_as(x)], dim=-1)
+        """Middles [B,3,n,n,n] of the voxels in the world, by x, y, z of the cube at pose [B,3]."""
+        return self.through(self.frame(pose)[:, :3])
 
 
 @torch.no_grad()
@@ -116,19 +127,16 @@ def voxelise(cloud: Cloud, cube: Cube, pose: Tensor) -> Tensor:
 @torch.no_grad()
 def free_space(views: Views, cube: Cube, pose: Tensor) -> Tensor:
     """[B,1,n,n,n] 1 where some camera looks through the voxel's middle at something a voxel or more behind it."""
-    B, _, h, w = views.depth.shape
-    n = cube.cells
-    rotation, shift = views.extrinsics[..., :3, :3], views.extrinsics[..., :3, 3]
-    world = cube.centres(pose.to(views.depth.dtype)).unsqueeze(1)  # [B,1,n^3,3]
-    camera = world @ rotation.mT + shift.unsqueeze(2)  # [B,V,n^3,3]
-    z = camera[..., 2]
-    image = (camera / torch.where(z > 0, z, 1.0).unsqueeze(-1)) @ views.intrinsics.mT
-    column, row = image[..., 0].floor(), image[..., 1].floor()
-    inside = (z > 0) & (column >= 0) & (column < w) & (row >= 0) & (row < h)
+    h, w = views.depth.shape[-2:]
+    projection = views.intrinsics @ views.extrinsics[..., :3, :] @ cube.frame(pose.to(views.depth)).unsqueeze(1)
+    u, v, z = cube.through(projection).flatten(3).unbind(2)  # [B,V,n^3], u and v times the depth z
+    ahead = z > 0
+    column, row = (torch.where(ahead, a / z, -1.0).floor_() for a in (u, v))
+    inside = (column >= 0) & (column < w) & (row >= 0) & (row < h)
     pixel = torch.where(inside, row * w + column, 0.0).long()
     depth = views.depth.flatten(2).gather(2, pixel)  # [B,V,n^3]
-    through = inside & torch.isfinite(depth) & (depth > z + cube.resolution)
-    return through.any(1).to(views.depth.dtype).reshape(B, 1, n, n, n)
+    empty = inside & torch.isfinite(depth) & (depth > z + cube.resolution)
+    return empty.any(1, keepdim=True).to(depth.dtype).unflatten(2, [cube.cells] * 3)
 
 
 def _pixels(h: int, w: int, like: Tensor) -> Tensor:

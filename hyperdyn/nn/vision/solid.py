@@ -15,14 +15,14 @@ def occupied(solid: Solid, cube: Cube, pose: Tensor, off: Tensor | None = None) 
 
     A voxel is full if its middle lies in a full voxel of the solid's own cube.
     """
-    B, N = len(pose), solid.occupancy.shape[-1]
-    off = torch.zeros_like(pose) if off is None else off
-    world = cube.centres(pose + off)  # [B,n^3,3]
-    frame = torch.cat([pose[:, :2], pose[:, 2:] + solid.yaw[:, None].to(pose.dtype)], dim=1)
-    metres = Cube(1, 1.0, cube.table).coordinates(world, frame) - world.new_tensor([0.5, 0.5, 0.0])
-    size = solid.size.to(metres.dtype)[:, None, None]
-    at = ((metres / size + metres.new_tensor([0.5, 0.5, 0.0])) * N).floor()
-    inside = ((at >= 0) & (at < N)).all(-1)
-    x, y, z = torch.where(inside.unsqueeze(-1), at, 0.0).long().unbind(-1)
-    full = solid.occupancy.flatten(1).gather(1, (x * N + y) * N + z)
-    return (full & inside).reshape(B, *[cube.cells] * 3)
+    N = solid.occupancy.shape[-1]
+    standing = torch.cat([pose[:, :2], pose[:, 2:] + solid.yaw[:, None].to(pose.dtype)], dim=1)
+    own = torch.linalg.inv(Cube(1, 1.0, cube.table).frame(standing))  # to metres, from a corner of a cube of one metre
+    own = own @ cube.frame(pose if off is None else pose + off)
+    x, y, z = cube.through(own[:, :3]).flatten(2).unbind(1)  # [B,n^3]
+    size = solid.size.to(x.dtype)[:, None]
+    at = [(v * (N / size)).floor() for v in (x - 0.5 + size / 2, y - 0.5 + size / 2, z)]
+    inside = torch.stack([(v >= 0) & (v < N) for v in at]).all(0)
+    i, j, k = (torch.where(inside, v, 0.0).long() for v in at)
+    full = solid.occupancy.flatten(1).gather(1, (i * N + j) * N + k)
+    return (full & inside).unflatten(1, [cube.cells] * 3)
