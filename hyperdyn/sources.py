@@ -33,7 +33,7 @@ def packages() -> list[str]:
 
 
 @final
-class InstalledPackages(SearchPathPlugin):  # type: ignore[misc]
+class InstalledPackages(SearchPathPlugin):
     """Puts the folders of installed packages behind hyperdyn's own, and in no other program's way."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:

@@ -106,8 +106,10 @@ def random_outcome(task: Task) -> Outcome:
     simulator = task.family.simulate(np.asarray(task.factors))
     starts = [int(s) for s in task.starts]
     states, of = simulator.reset(starts), task.family
-    also = {"steps": task.steps, "seeds": starts, "termination": of.termination}
-    return Outcome.of(task, [random_actions(simulator, states, of.objective, of.state, **also)])
+    episodes = random_actions(
+        simulator, states, of.objective, of.state, steps=task.steps, seeds=starts, termination=of.termination
+    )
+    return Outcome.of(task, [episodes])
 
 
 def simulator_outcome(

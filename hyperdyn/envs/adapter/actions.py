@@ -35,6 +35,8 @@ class Actions:
         if isinstance(space, spaces.Box) and space.is_bounded():
             low, high = (tuple(map(float, v.ravel())) for v in (space.low, space.high))
             return cls(low, high, (), space.shape, str(space.dtype))
+        counts: tuple[int, ...]
+        shape: tuple[int, ...]
         if isinstance(space, spaces.Discrete):
             counts, shape = (int(space.n),), ()
         elif isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim == 1:

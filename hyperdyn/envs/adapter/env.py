@@ -83,7 +83,7 @@ def make(env_id: str, **arguments: Any) -> Env:
 
 
 @final
-class AdaptedEnv(gymnasium.Env[Array, Any]):
+class AdaptedEnv(gymnasium.Env[Any, Any]):
     """A state [X] is the physics state, then the observation that goes with it, then whether the episode is over.
 
     With the observation in it, every environment can tell what it shows of a state, however it computes that.
@@ -98,15 +98,17 @@ class AdaptedEnv(gymnasium.Env[Array, Any]):
         self.physics = _physics(about, inner, self.actions, system)
         self._keys = tuple(key for key in about.observation if key != STATE)
         self._only_state = about.observation == (STATE,)
+        space: spaces.Box[Any]
         if self._only_state:
             self._motion = _physics(replace(about, physics="auto"), inner, self.actions, system)
             if not self._motion.shown:
                 fix = "observation: a key of its Dict, or a wrapper that makes a vector"
                 raise ConfigError(f"'{env_id}' has no state that could be observed", got="observation: state", fix=fix)
-            self.observation_space = spaces.Box(-np.inf, np.inf, (self._motion.shown,), np.float64)
+            space = spaces.Box(-np.inf, np.inf, (self._motion.shown,), np.float64)
         else:
-            self.observation_space = observation_space(inner.observation_space, self._keys, env_id)
-        self._obs = np.zeros(self.observation_space.shape)
+            space = observation_space(inner.observation_space, self._keys, env_id)
+        self.observation_space = space
+        self._obs: Array = np.zeros(space.shape)
         self._over = False
         self._tail = self._shows_the_end_of_the_state()
 
@@ -211,7 +213,8 @@ def _physics(about: Adapter, inner: Env, actions: Actions, system: int) -> physi
         "attribute": physics.AttributePhysics,
         "own": physics.OwnPhysics,
     }[kind]
-    return made(env)  # type: ignore[no-any-return]
+    found: physics.AbstractPhysics = made(env)
+    return found
 
 
 def _is_vector(value: Any) -> bool:

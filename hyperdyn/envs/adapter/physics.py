@@ -67,7 +67,6 @@ class MujocoPhysics(AbstractPhysics):
         state = np.ascontiguousarray(state, dtype=np.float64)
         mujoco.mj_setState(self.model, self.data, state, MUJOCO_STATE)
         mujoco.mj_forward(self.model, self.data)  # what an environment reads besides, such as the torso's position
-        mujoco.mj_setState(self.model, self.data, state, MUJOCO_STATE)  # it moved the solver's start
 
 
 @final
