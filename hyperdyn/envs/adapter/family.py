@@ -85,7 +85,7 @@ def gymnasium_family(
         env_id=env_id,
         factors=declared,
         state={  # type: ignore[arg-type]
-            "obs_dim": env.observation_space.shape[0],
+            "obs_dim": env.observation_space.shape[0],  # type: ignore[index]
             "action_dim": len(actions.low),
             "drop": drop,
             "angles": angles,
