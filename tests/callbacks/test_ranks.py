@@ -97,9 +97,9 @@ def test_ranks_share_the_systems_and_agree_on_the_result(
     alone = json.loads(capsys.readouterr().out.split("FOUND")[1])
     assert one == two
     assert set(alone) == {
-        "interpolation/point_mass/K8/nrmse_1",
-        "interpolation/point_mass/K8/nrmse_3",
-        "interpolation/point_mass/planning_return",
+        "interpolation/pendulum/K8/nrmse_1",
+        "interpolation/pendulum/K8/nrmse_3",
+        "interpolation/pendulum/planning_return",
     }
     for name, value in alone.items():
         assert one[name] == pytest.approx(value, rel=1e-5), name
