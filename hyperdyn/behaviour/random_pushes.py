@@ -78,9 +78,10 @@ class RandomPushes(AbstractBehaviour):
         """An action that was accepted, the state after it, and whether it moved the object."""
         for _ in range(self.tries):
             action = self._draw(rng)
-            if np.abs(push_of(state[:2], action).end).max() > WORKSPACE:
+            exact = action.astype(np.float64)
+            if np.abs(push_of(state[:2], exact).end).max() > WORKSPACE:
                 continue
-            after, outcome = simulator.push(0, state, action)
+            after, outcome = simulator.push(0, state, exact)
             moved = has_moved(state, after)
             wrong = fault(state, after, outcome) or ("did not move" if must_move and not moved else None)
             if wrong is None:

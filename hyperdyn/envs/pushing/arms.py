@@ -177,19 +177,23 @@ def described(model: Model, visible: bool) -> str:
 
 def _cut(robot: ElementTree.Element, flange: str) -> None:
     """Remove every link beyond the flange."""
+    joints = [(joint, _end(joint, "parent"), _end(joint, "child")) for joint in robot.findall("joint")]
     beyond = {flange}
-    joints = robot.findall("joint")
-    while True:
-        more = {j.find("child").get("link") for j in joints if j.find("parent").get("link") in beyond} - beyond  # type: ignore[union-attr]
-        if not more:
-            break
-        beyond |= more  # type: ignore[arg-type]
-    for joint in joints:
-        if joint.find("child").get("link") in beyond - {flange}:  # type: ignore[union-attr]
+    while more := {child for _, parent, child in joints if parent in beyond} - beyond:
+        beyond |= more
+    for joint, parent, _ in joints:
+        if parent in beyond:
             robot.remove(joint)
     for link in robot.findall("link"):
         if link.get("name") in beyond - {flange}:
             robot.remove(link)
+
+
+def _end(joint: ElementTree.Element, name: str) -> str:
+    """The link at one end of a joint, parent or child."""
+    end = joint.find(name)
+    assert end is not None
+    return end.get("link", "")
 
 
 def _cylinder(model: Model) -> ElementTree.Element:

@@ -40,8 +40,7 @@ class Piece:
     def contains(self, points: Array) -> NDArray[np.bool_]:
         """Whether each of the points [n,3] is inside."""
         normal, distance = self.planes
-        inside: NDArray[np.bool_] = (points @ normal.T <= distance + 1e-12).all(axis=1)
-        return inside
+        return np.all(points @ normal.T <= distance + 1e-12, axis=1)
 
     def above(self, level: float) -> Piece | None:
         """What is left of it above a height, closed by a flat face; None if nothing is."""
