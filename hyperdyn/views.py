@@ -5,11 +5,13 @@ V cameras, height and width in pixels, n voxels along an edge; the other letters
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
 
+from hyperdyn.errors import ShapeError
 from hyperdyn.movable import Movable
 
 
@@ -80,3 +82,32 @@ class Views(Movable):
         pose = None if self.pose is None else self.pose * torch.stack([one, sign, sign], dim=-1)
         solid = None if self.solid is None else self.solid.mirrored(which)
         return replace(self, extrinsics=extrinsics, pose=pose, solid=solid)
+
+
+def joined(views: Sequence[Views]) -> Views:
+    """Views of B systems from those of one each.
+
+    Raises:
+        ShapeError: they differ in size, or in what they hold.
+    """
+    columns = {f.name: [getattr(v, f.name) for v in views] for f in fields(Views)}
+    for name, column in columns.items():
+        shapes = {_shape(value) for value in column}
+        if len(shapes) > 1:
+            raise ShapeError(
+                f"the views of these systems do not go together: {name} differs",
+                got=sorted(map(str, shapes)),
+                fix="look at all systems with the same cameras, and collect them into one folder",
+            )
+    solids = columns.pop("solid")
+    together = {name: None if column[0] is None else torch.cat(column) for name, column in columns.items()}
+    if solids[0] is not None:
+        solid = Solid(*(torch.cat([getattr(s, f.name) for s in solids]) for f in fields(Solid)))
+        return Views(**together, solid=solid)  # type: ignore[arg-type]
+    return Views(**together)  # type: ignore[arg-type]
+
+
+def _shape(value: Tensor | Solid | None) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    return tuple(value.occupancy.shape if isinstance(value, Solid) else value.shape)

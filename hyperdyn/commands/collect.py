@@ -37,7 +37,8 @@ def run(cfg: DictConfig) -> None:
             views=cfg.views,
         )
         infos = store.infos(split=str(split))
-        print(f"{split}: {len(infos)} shards, {sum(i.bytes + i.views_bytes for i in infos) / 1e6:.1f} MB in {store.root}")
+        megabytes = sum(i.bytes + i.views_bytes for i in infos) / 1e6
+        print(f"{split}: {len(infos)} shards, {megabytes:.1f} MB in {store.root}")
         if said := redrawn(infos):
             print(f"{split}: {said}")
 

@@ -15,7 +15,7 @@ from hyperdyn.shards.store import ShardStore
 
 def run(cfg: DictConfig) -> None:
     """Evaluate each run, add to its results.json, and print one table for all."""
-    windows = Windows(tuple(cfg.history_sizes), cfg.horizon, cfg.rows, cfg.context, cfg.seed)
+    windows = Windows(tuple(cfg.history_sizes), cfg.horizon, cfg.rows, cfg.context, cfg.seed, cfg.views)
     kept = []
     for trained_run in trained(cfg.runs, cfg.checkpoint, cfg.trust):
         model, run_cfg = trained_run.model, trained_run.cfg

@@ -5,22 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from hyperdyn.envs.simulator import AbstractSimulator, HasCameras
 from hyperdyn.evaluate.cache import OutcomeCache
 from hyperdyn.evaluate.outcome import Outcome
 from hyperdyn.evaluate.results import CEILING, FLOOR, PlanningScore
-from hyperdyn.evaluate.task import Task
+from hyperdyn.evaluate.task import Doubles, Task
 from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.models.folded import folded
 from hyperdyn.models.simulator import SimulatorExpert
 from hyperdyn.planning.control import Adapt, Episodes, random_actions, run_episodes
 from hyperdyn.progress import Meter
+from hyperdyn.types import Context
+from hyperdyn.views import joined
 from hyperdyn.workers import run_jobs
 
 TILE = 6
@@ -41,9 +44,10 @@ class _Job:
         simulator = task.family.simulate(factors)
         risk = 0.0 if model is None else task.risk
         adapt, device = _adapt(model, SimulatorExpert(simulator), risk)
+        states = simulator.reset(starts)
         episodes = run_episodes(
             simulator,
-            simulator.reset(starts),
+            states,
             adapt,
             task.planner,
             task.family.objective,
@@ -53,12 +57,21 @@ class _Job:
             history=self.history,
             risk=risk,
             replan=task.replan,
+            support=_first_look(model, simulator, states),
             factors=torch.as_tensor(factors, dtype=torch.float32) if model is not None and model.privileged else None,
             tile=None,
             termination=task.family.termination,
             device=device,
         )
         return numbers, episodes
+
+
+def _first_look(model: AbstractDynamics | None, simulator: AbstractSimulator, states: Doubles) -> Context | None:
+    """What a method that looks sees before its first decision, and goes on remembering; None for any other."""
+    if model is None or not model.looks or not isinstance(simulator, HasCameras):
+        return None
+    seen = joined([simulator.views(i, state) for i, state in enumerate(states)])
+    return replace(Context.empty(len(states), model.spec), views=seen)
 
 
 def planning_episodes(

@@ -10,6 +10,7 @@ import numpy as np
 from hyperdyn.errors import ConfigError, ShardError, nearest
 from hyperdyn.shards.blocks import Block
 from hyperdyn.shards.episodes import Codes, Episodes, by_system, runs
+from hyperdyn.shards.looks import Looks
 from hyperdyn.shards.store import ShardStore
 from hyperdyn.shards.windows import gather
 from hyperdyn.types import Batch, Context, Transitions
@@ -27,6 +28,7 @@ class Windows:
     context: "support", transitions scattered over other episodes of the system; "recent", those right before N windows
         that follow each other, fewer in an episode that is too short.
     seed: of the choice, which depends on nothing else but the system's number and its episodes.
+    views: the context holds one look at each system, at another episode than its windows are of, where any is stored.
 
     Raises:
         ConfigError: a value outside its range.
@@ -37,6 +39,7 @@ class Windows:
     rows: int = 64
     context: str = "support"
     seed: int = 0
+    views: bool = True
 
     def __post_init__(self) -> None:
         if self.context not in CONTEXTS:
@@ -52,9 +55,14 @@ class Windows:
             ShardError: the split has no shards.
             ConfigError: episodes too short, or too few, for so many rows.
         """
-        found = systems_of(store, split)[share or slice(None)]
+        found, looks = systems_of(store, split)[share or slice(None)], Looks(store.load_views)
         for i in range(0, len(found), TILE):
-            yield gather([self._block(system) for system in found[i : i + TILE]], self.horizon, store.load)
+            blocks = [self._block(system) for system in found[i : i + TILE]]
+            batch = gather(blocks, self.horizon, store.load)
+            if self.views:
+                rngs = [np.random.default_rng([self.seed, block.episodes.system, 1]) for block in blocks]
+                batch = replace(batch, context=replace(batch.context, views=looks(blocks, rngs)))
+            yield batch
 
     def first(self, context: Context, history: int) -> Context:
         """The same context with `history` of its transitions only; of a recent one, the last of them."""

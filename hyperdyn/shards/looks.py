@@ -11,12 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hyperdyn.errors import ShardError
 from hyperdyn.shards.blocks import Block
 from hyperdyn.shards.episodes import Codes, Episodes, split_codes
 from hyperdyn.shards.format import ShardInfo
 from hyperdyn.shards.views import ShardViews
-from hyperdyn.views import Solid, Views
+from hyperdyn.views import Views, joined
 
 MAPPED_SHARDS = 16384
 """Files of views mapped into memory at once."""
@@ -39,14 +38,14 @@ class Looks:
         """Views of B blocks, each chosen by a generator of its own; None if none of them is seen.
 
         Raises:
-            ShardError: views of systems of the batch that differ in size or in what they hold.
+            ShapeError: views of systems of the batch that differ in size or in what they hold.
         """
         found = [self._look(block, rng) for block, rng in zip(blocks, rngs, strict=True)]
         known = [views for views in found if views is not None]
         if not known:
             return None
         nothing = _nothing(known[0])
-        return _joined([nothing if views is None else views for views in found])
+        return joined([nothing if views is None else views for views in found])
 
     def _look(self, block: Block, rng: np.random.Generator) -> Views | None:
         chosen, skipped = rng.random(2)
@@ -76,28 +75,3 @@ def _nothing(like: Views) -> Views:
     zeros = {f.name: torch.zeros_like(v) for f in fields(Views) if isinstance(v := getattr(like, f.name), Tensor)}
     solid = None if like.solid is None else replace(like.solid, occupancy=torch.zeros_like(like.solid.occupancy))
     return replace(like, **{**zeros, "solid": solid, "intrinsics": like.intrinsics, "extrinsics": like.extrinsics})
-
-
-def _joined(views: Sequence[Views]) -> Views:
-    """Views of B systems from those of one each."""
-    first = views[0]
-    columns = {f.name: [getattr(v, f.name) for v in views] for f in fields(Views)}
-    for name, column in columns.items():
-        shapes = {_shape(value) for value in column}
-        if len(shapes) > 1:
-            raise ShardError(
-                f"the views of these systems do not go together: {name} differs",
-                got=sorted(map(str, shapes)),
-                fix="collect all systems with the same cameras into one folder",
-            )
-    joined = {name: torch.cat(column) for name, column in columns.items() if isinstance(getattr(first, name), Tensor)}
-    if first.solid is not None:
-        solids = columns["solid"]
-        joined["solid"] = Solid(*(torch.cat([getattr(s, f.name) for s in solids]) for f in fields(Solid)))
-    return replace(first, **joined)
-
-
-def _shape(value: Tensor | Solid | None) -> tuple[int, ...] | None:
-    if value is None:
-        return None
-    return tuple(value.occupancy.shape if isinstance(value, Solid) else value.shape)

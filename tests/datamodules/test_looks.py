@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 import torch
 
 from hyperdyn.datamodules.trajectories import TrajectoryDataModule
-from hyperdyn.errors import ConfigError, ShardError
+from hyperdyn.errors import ConfigError, ShapeError, ShardError
+from hyperdyn.evaluate.windows import Windows
 from hyperdyn.shards import Header, ShardStore
 from hyperdyn.shards.views import Moment, views_bytes
 from hyperdyn.types import Batch
@@ -120,5 +122,21 @@ def test_pictures_of_two_sizes_do_not_go_together(tmp_path: Path) -> None:
     store = ShardStore.create(tmp_path / "mixed", HEADER)
     for n in range(4):
         put(store, n, views_bytes(moments(n, size=2 + n % 2)))
-    with pytest.raises(ShardError, match="rgb differs"):
+    with pytest.raises(ShapeError, match="rgb differs"):
         batches(store.root)
+
+
+def test_evaluation_looks_at_other_episodes_too_and_always_at_the_same_ones(root: Path) -> None:
+    store = ShardStore.open(root)
+    windows = Windows((2,), horizon=1, rows=4)
+    (batch,), (again,) = (list(windows.batches(store, "train")) for _ in range(2))
+    assert batch.context.views is not None
+    assert again.context.views is not None
+    assert torch.equal(batch.context.views.pose, again.context.views.pose)
+    for b in range(SYSTEMS - 1):
+        assert batch.context.views.pose[b, 0] == batch.system[b]
+        assert batch.context.views.pose[b, 1] not in batch.query.obs[b, ..., 1]
+    (blind,) = replace(windows, views=False).batches(store, "train")
+    assert blind.context.views is None
+    assert torch.equal(blind.query.obs, batch.query.obs)
+    assert windows.first(batch.context, 0).views is batch.context.views

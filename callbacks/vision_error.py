@@ -1,0 +1,87 @@
+"""What is seen of objects never trained on, while training goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import final
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+
+from hyperdyn.callbacks.evaluation import AbstractEvaluation, log
+from hyperdyn.errors import ConfigError
+from hyperdyn.evaluate.windows import Windows, systems_of
+from hyperdyn.models.base import AbstractDynamics
+from hyperdyn.nn.vision.encoder import VoxelEncoder
+from hyperdyn.nn.vision.metrics import PoseError, ShapeIoU
+from hyperdyn.nn.vision.solid import occupied
+from hyperdyn.shards.store import ShardStore
+from hyperdyn.views import Views
+
+
+@final
+class VisionError(AbstractEvaluation):
+    """Logs vision/<split>/iou of the guessed shape, and vision/<split>/metres and degrees of the guessed pose.
+
+    The cube is put beside each object by a draw like those of training, the same in every evaluation, and the guess is
+    where the object then is. Of the objects whose pose and true shape were stored with their views.
+
+    data_dir: folder of shards that holds the splits. seed: of the choice of looks, and of the draws.
+    """
+
+    def __init__(
+        self,
+        data_dir: str,
+        *,
+        every_n_steps: int = 1000,
+        splits: Sequence[str] = ("interpolation", "extrapolation"),
+        seed: int = 0,
+    ) -> None:
+        super().__init__(every_n_steps)
+        self.data_dir = data_dir
+        self.splits = tuple(splits)
+        self.windows = Windows((0,), 1, 1, "support", seed)
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        for split in self.splits:
+            systems_of(ShardStore.open(self.data_dir), split)
+        if not isinstance(getattr(pl_module.model, "vision", None), VoxelEncoder):
+            raise ConfigError(
+                "VisionError: this method guesses no shape", fix="model=hyper_vision, or no such callback"
+            )
+
+    def evaluate(self, trainer: Trainer, model: AbstractDynamics) -> None:
+        encoder = model.vision
+        assert isinstance(encoder, VoxelEncoder)
+        share = slice(trainer.global_rank, None, trainer.world_size)
+        found: dict[str, float] = {}
+        for split in self.splits:
+            iou, pose = (metric.to(encoder.no_view.device) for metric in (ShapeIoU(), PoseError()))
+            draw = torch.Generator().manual_seed(self.windows.seed)
+            for views in self._views(split, share):
+                add_guesses(encoder, views.to(encoder.no_view.device), draw, iou, pose)
+            metres, degrees = pose.compute()
+            values = {"iou": iou.compute(), "metres": metres, "degrees": degrees}
+            found |= {f"vision/{split}/{name}": float(value) for name, value in values.items()}
+        log(trainer, found)
+
+    def _views(self, split: str, share: slice) -> Iterator[Views]:
+        for batch in self.windows.batches(ShardStore.open(self.data_dir), split, share):
+            views = batch.context.views
+            if views is not None and views.pose is not None and views.solid is not None:
+                yield views
+
+
+@torch.no_grad()
+def add_guesses(encoder: VoxelEncoder, views: Views, draw: torch.Generator, iou: ShapeIoU, pose: PoseError) -> None:
+    """Adds the encoder's guesses on views with pose and solid to the two metrics; what was not seen is left out."""
+    assert views.pose is not None
+    assert views.solid is not None
+    share = torch.rand(views.pose.shape, generator=draw).to(views.pose)
+    metres, radians = encoder.jitter
+    off = (2 * share - 1) * views.pose.new_tensor([metres, metres, radians])
+    grid = encoder.look(views, views.pose + off)
+    seen = grid[:, 0].flatten(1).any(1)
+    logits, guessed = encoder.guess(grid)
+    iou.update(logits[seen] > 0, occupied(views.solid, encoder.cube, views.pose, off)[seen])
+    pose.update(guessed[seen], off[seen])
