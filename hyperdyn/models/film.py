@@ -15,9 +15,10 @@ from hyperdyn.types import Context, Expert, StateSpec
 
 
 class Film(AbstractDynamics):
-    """h_l = act((1 + gamma_l) * (W_l h_{l-1} + b_l) + beta_l),   (gamma, beta) = M z,   z = encoder(history).
+    """h_l = act((1 + gamma_l) * (W_l h_{l-1} + b_l) + beta_l),   (gamma, beta) = M tanh(z),   z = encoder(history).
 
-    Perez et al., FiLM, AAAI 2018; a code of zeros changes nothing. Scale and shift are folded into the weights of each
+    Perez et al., FiLM, AAAI 2018; a code of zeros changes nothing, and no code
+    more than training could have asked for, as in `Hypernetwork`. Scale and shift are folded into the weights of each
     system once per context: diag(1 + gamma) W and (1 + gamma) b + beta.
 
     hidden: hidden layer sizes; one at least, or there is nothing to modulate.
@@ -60,7 +61,7 @@ class Film(AbstractDynamics):
 
     def modulated(self, code: Tensor) -> SharedMLP:
         """code [B,Z] to the network of each system, x [B,N,X] to [B,N,Y]."""
-        gain, shift = self.modulation(code).unsqueeze(1).chunk(2, dim=-1)  # [B,1,all hidden units] each
+        gain, shift = self.modulation(code.tanh()).unsqueeze(1).chunk(2, dim=-1)  # [B,1,all hidden units] each
         *body, last = shared_layers(self.net)
         parts = zip(body, gain.split(self.hidden, dim=-1), shift.split(self.hidden, dim=-1), strict=True)
         layers = [(weight * (1 + g), bias * (1 + g) + b) for (weight, bias), g, b in parts]

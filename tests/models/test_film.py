@@ -31,7 +31,7 @@ def model() -> Film:
 
 def test_hidden_layers_are_scaled_and_shifted_before_the_activation(model):
     code, x = torch.randn(B, model.encoder.code_dim), torch.randn(B, N, SPEC.input_dim)
-    gain, shift = model.modulation(code).split(sum(HIDDEN), dim=1)
+    gain, shift = model.modulation(code.tanh()).split(sum(HIDDEN), dim=1)
     h, start = x, 0
     for layer, size in zip((model.net[0], model.net[2]), HIDDEN, strict=True):
         part = slice(start, start + size)
