@@ -49,7 +49,7 @@ def run(cfg: DictConfig) -> None:
         HyperdynError: cells failed; the others are done all the same.
     """
     suite = Suite.read(build.plain(cfg.suite))
-    place = Place(Path(cfg.root), Path(cfg.data))
+    place = Place(Path(cfg.root), Path(cfg.data_dir))
     stages = [str(s) for s in ([cfg.stages] if isinstance(cfg.stages, str) else cfg.stages)]
     for name, valid in [*((s, (*STAGES, *AROUND)) for s in stages), (cfg.launch, LAUNCHES)]:
         if name not in valid:
