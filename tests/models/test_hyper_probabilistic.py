@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from hyperdyn.errors import ConfigError
 from hyperdyn.models.base import rollout_with_std
+from hyperdyn.models.gaussian import GeneratedGaussian
 from hyperdyn.models.hyper import Hyper
-from hyperdyn.models.hyper_probabilistic import HyperProbabilistic
+from hyperdyn.models.hyper_probabilistic import HyperProbabilistic, _misfit
 from hyperdyn.nn.encoders.information import InformationEncoder
 from hyperdyn.nn.encoders.mean_pool import MeanPoolEncoder
 from hyperdyn.types import Context, Expert, StateSpec, Transitions
@@ -74,6 +75,29 @@ def test_likelihood_moves_nothing_that_the_mean_is_made_of(model: HyperProbabili
     (stds(expert, transitions(B, N, seed=3)).log().sum()).backward()
     moved = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
     assert moved == {n for n, _ in model.named_parameters() if n.startswith(("hypernetwork.std.", "log_"))}
+
+
+def test_the_contexts_own_likelihood_trains_the_std_alone_and_its_misfit_nothing(
+    model: HyperProbabilistic, context: Context
+) -> None:
+    x, y = model.norm.pairs(context.history)
+    theta, std_theta = (t.detach().requires_grad_() for t in model.hypernetwork(model.encoder(x, y, context.mask)))
+    chi_square, likelihood = _misfit(GeneratedGaussian(model.expert_spec, theta, std_theta), x, y, context.mask)
+    assert not chi_square.requires_grad
+    of_mean, of_std = torch.autograd.grad(likelihood.sum(), (theta, std_theta), allow_unused=True)
+    assert of_mean is None or not of_mean.any()
+    assert of_std.any()
+
+
+@torch.no_grad()
+def test_the_scale_is_the_posterior_mean_of_a_variance(model: HyperProbabilistic) -> None:
+    """Worth nu around rho, itself worth mu around 1, and K transitions that say chi2_s; c_K is 1 before training."""
+    (nu, mu), K = (3.0, 7.0), 5.0
+    model.log_worth.data = torch.tensor([nu, mu]).double().log()
+    chi_square = torch.tensor([[0.5, 2.0, 6.5]]).double()
+    rho = (mu + K * 3.0) / (mu + K)
+    expected = ((nu * rho + K * chi_square) / (nu + K)).sqrt()
+    torch.testing.assert_close(model.scale(chi_square, torch.tensor([K]).double()), expected)
 
 
 def test_a_corrupted_context_surprises_and_widens_every_interval(model: HyperProbabilistic, context: Context) -> None:
