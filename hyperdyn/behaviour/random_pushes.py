@@ -36,11 +36,11 @@ class RandomPushes(AbstractBehaviour):
 
     offset: largest |a1|, 1 being `scales.MAX_OFFSET`.
     moved: least share of the pushes of each episode that move the object.
-    tries: draws of one push before its system is given up.
+    tries: simulated draws of one push before its system is given up.
 
     Raises:
         ConfigError: a family that is not about pushing.
-        EnvError: no acceptable push was found.
+        EnvError: no acceptable push was found, or an object begins outside the workspace.
     """
 
     def __init__(self, offset: float = 1.0, moved: float = 0.8, tries: int = 200) -> None:
@@ -56,6 +56,9 @@ class RandomPushes(AbstractBehaviour):
                 got=type(simulator).__name__,
                 fix="env=pushing, or another behaviour: behaviour=mixture",
             )
+        farthest = float(np.abs(system.states[:, :2]).max())
+        if farthest > WORKSPACE:
+            raise EnvError("an object outside the workspace", got=f"|x| or |y| = {farthest:.3g} m", expected=WORKSPACE)
         states = np.empty((system.episodes, steps + 1, system.states.shape[-1]))
         action = np.empty((system.episodes, steps, system.spec.action_dim), dtype=np.float32)
         redrawn: Counter[str] = Counter()
@@ -77,10 +80,8 @@ class RandomPushes(AbstractBehaviour):
     ) -> tuple[Actions, Array, bool]:
         """An action that was accepted, the state after it, and whether it moved the object."""
         for _ in range(self.tries):
-            action = self._draw(rng)
+            action = self._inside(state, rng)
             exact = action.astype(np.float64)
-            if np.abs(push_of(state[:2], exact).end).max() > WORKSPACE:
-                continue
             after, outcome = simulator.push(0, state, exact)
             moved = has_moved(state, after)
             wrong = fault(state, after, outcome) or ("did not move" if must_move and not moved else None)
@@ -93,9 +94,13 @@ class RandomPushes(AbstractBehaviour):
             fix="objects may be too heavy, or too slippery to stay on the table: narrow the ranges of the factors",
         )
 
-    def _draw(self, rng: np.random.Generator) -> Actions:
-        # Rounded before it is executed: what is stored is what acted.
-        return (rng.uniform(-1.0, 1.0, 4) * (1.0, self.offset, 1.0, 1.0)).astype(np.float32)
+    def _inside(self, state: Array, rng: np.random.Generator) -> Actions:
+        """A push whose tool ends inside the workspace: from any place in it, those inwards do."""
+        while True:
+            # Rounded before it is executed: what is stored is what acted.
+            action = (rng.uniform(-1.0, 1.0, 4) * (1.0, self.offset, 1.0, 1.0)).astype(np.float32)
+            if np.abs(push_of(state[:2], action.astype(np.float64)).end).max() <= WORKSPACE:
+                return action
 
 
 def has_moved(state: Array, after: Array) -> bool:

@@ -71,8 +71,18 @@ def test_pushes_that_leave_the_table_are_counted(system: System) -> None:
     assert np.abs(played.obs[..., :2]).max() <= WORKSPACE
 
 
+def test_from_a_corner_only_what_is_simulated_counts_as_a_try(system: System) -> None:
+    corner = system.states.copy()
+    corner[:, :2] = WORKSPACE - 0.002
+    played = RandomPushes(tries=12).play(replace(system, states=corner), 2, np.random.default_rng(0))
+    assert np.abs(played.obs[..., :2]).max() <= WORKSPACE
+    corner[:, :2] = WORKSPACE + 0.01
+    with pytest.raises(EnvError, match="outside the workspace"):
+        RandomPushes().play(replace(system, states=corner), 2, np.random.default_rng(0))
+
+
 def test_an_object_that_nothing_moves_is_an_error_that_says_so(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(RandomPushes, "_draw", lambda *_: action_of(0.0, 0.03, 0.06, 0.2).astype(np.float32))
+    monkeypatch.setattr(RandomPushes, "_inside", lambda *_: action_of(0.0, 0.03, 0.06, 0.2).astype(np.float32))
     centre = np.array(system.states)
     centre[0, :2] = 0.0
     with pytest.raises(EnvError, match=r"(?s)did not move.*too heavy"):
