@@ -56,13 +56,13 @@ class VisionError(AbstractEvaluation):
         share = slice(trainer.global_rank, None, trainer.world_size)
         found: dict[str, float] = {}
         for split in self.splits:
-            iou, pose = (metric.to(encoder.no_view.device) for metric in (ShapeIoU(), PoseError()))
+            iou, pose = ShapeIoU().to(encoder.no_view.device), PoseError().to(encoder.no_view.device)
             draw = torch.Generator().manual_seed(self.windows.seed)
             for views in self._views(split, share):
                 add_guesses(encoder, views.to(encoder.no_view.device), draw, iou, pose)
             metres, degrees = pose.compute()
-            values = {"iou": iou.compute(), "metres": metres, "degrees": degrees}
-            found |= {f"vision/{split}/{name}": float(value) for name, value in values.items()}
+            for name, value in (("iou", iou.compute()), ("metres", metres), ("degrees", degrees)):
+                found[f"vision/{split}/{name}"] = float(value)
         log(trainer, found)
 
     def _views(self, split: str, share: slice) -> Iterator[Views]:

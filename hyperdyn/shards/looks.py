@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import final
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from hyperdyn.shards.blocks import Block
 from hyperdyn.shards.episodes import Codes, Episodes, split_codes
@@ -72,6 +71,12 @@ class Looks:
 
 def _nothing(like: Views) -> Views:
     """Zeros, but for cameras, which have to be some."""
-    zeros = {f.name: torch.zeros_like(v) for f in fields(Views) if isinstance(v := getattr(like, f.name), Tensor)}
-    solid = None if like.solid is None else replace(like.solid, occupancy=torch.zeros_like(like.solid.occupancy))
-    return replace(like, **{**zeros, "solid": solid, "intrinsics": like.intrinsics, "extrinsics": like.extrinsics})
+    solid = like.solid
+    return replace(
+        like,
+        rgb=torch.zeros_like(like.rgb),
+        depth=torch.zeros_like(like.depth),
+        mask=None if like.mask is None else torch.zeros_like(like.mask),
+        pose=None if like.pose is None else torch.zeros_like(like.pose),
+        solid=None if solid is None else replace(solid, occupancy=torch.zeros_like(solid.occupancy)),
+    )

@@ -116,7 +116,8 @@ class ShardViews:
         return Views(
             torch.from_numpy(colour)[None],
             torch.from_numpy(depth.astype(np.float32) * np.float32(DEPTH_UNIT))[None],
-            *(torch.from_numpy(a[name][here].copy()) for name in ("intrinsics", "extrinsics")),
+            torch.from_numpy(a["intrinsics"][here].copy()),
+            torch.from_numpy(a["extrinsics"][here].copy()),
             mask=torch.from_numpy(mask.reshape(V, h, w).copy())[None] if mask.size > 1 else None,
             pose=torch.from_numpy(a["pose"][here].copy()) if "pose" in a else None,
             solid=self._solid(),
@@ -144,9 +145,9 @@ def _pictures(views: Views) -> tuple[bytes, bytes, bytes]:
     rgb = (views.rgb[0].clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).flatten(0, 1).numpy()
     depth = views.depth[0].double().flatten(0, 1).nan_to_num(nan=0, posinf=0, neginf=0) / DEPTH_UNIT
     whole = depth.round().clamp(min=0)
-    depth = torch.where(whole <= DEEPEST, whole, 0).numpy().astype(np.uint16)
+    stored = torch.where(whole <= DEEPEST, whole, 0).numpy().astype(np.uint16)
     mask = np.zeros((1, 1), bool) if views.mask is None else views.mask[0].flatten(0, 1).numpy()
-    return _encode(rgb), _encode(depth), _encode(mask)
+    return _encode(rgb), _encode(stored), _encode(mask)
 
 
 def _encode(picture: NDArray[Any]) -> bytes:
@@ -167,11 +168,9 @@ def _floats(values: torch.Tensor | None) -> NDArray[np.float32]:
 
 def _without_pictures(views: Views) -> Views:
     """The same with pictures of no bytes, but of their shapes."""
-    empty = {
-        k: None if v is None else torch.empty(v.shape, device="meta")
-        for k, v in (("rgb", views.rgb), ("depth", views.depth), ("mask", views.mask))
-    }
-    return replace(views, **empty)
+    rgb, depth = (torch.empty(v.shape, device="meta") for v in (views.rgb, views.depth))
+    mask = None if views.mask is None else torch.empty(views.mask.shape, device="meta")
+    return replace(views, rgb=rgb, depth=depth, mask=mask)
 
 
 def _shapes(views: Views) -> tuple[Any, ...]:
