@@ -29,7 +29,8 @@ class Run:
         known = Results.load(self._file).methods if self._file.exists() else ()
         facts = next((f for f in known if f.method == self.cfg.method), MethodFacts(self.cfg.method))
         parameters = sum(p.numel() for p in self.model.parameters())
-        return replace(facts, executed=tuple(self.model.executed_sizes), parameters=parameters, **found)  # type: ignore[arg-type]
+        executed, note = tuple(self.model.executed_sizes), self.model.note or facts.note
+        return replace(facts, executed=executed, parameters=parameters, note=note, **found)  # type: ignore[arg-type]
 
     def keep(self, results: Results) -> None:
         """Add results to those of the folder."""

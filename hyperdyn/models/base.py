@@ -21,12 +21,14 @@ class AbstractDynamics(nn.Module, ABC):
     privileged: the method is told the true factors in its context. Only a ceiling may be.
     told_in_training: the method is told them while it trains, and never afterwards.
     looks: the method looks at the views of its context, where there are any.
+    note: what a reader of the executed sizes must know beside them.
     recipe: plain containers that `hyperdyn.build.model` built it from; None if it was built by hand.
     """
 
     privileged: ClassVar[bool] = False
     told_in_training: ClassVar[bool] = False
     looks: ClassVar[bool] = False
+    note: ClassVar[str] = ""
     recipe: Mapping[str, Any] | None = None
 
     def __init__(self, spec: StateSpec) -> None:
