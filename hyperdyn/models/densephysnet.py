@@ -7,6 +7,7 @@ from typing import ClassVar, final
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.nn.vision.flow import Encounter, FlowHead, FlowSize, Glance, flow_error
@@ -87,16 +88,19 @@ class DensePhysNet(AbstractDynamics):
 
     def gathered(self, context: Context, picture: Tensor, glance: Tensor) -> Tensor:
         """Features [B,K+1,F,n/4,n/4] before each transition, masked ones first, and after the last."""
-        obs, action, next_obs, mask = newest(context)
-        true = rigid_motion(self._at(self.lens.cells // 2, picture), self.planar.change(obs, next_obs))
-        body = nn.functional.avg_pool2d(picture[:, :1], 2).unsqueeze(1)
-        x, direction = self.norm.inputs(obs, action), self.planar.directions(obs, action)
-        local, whole = self.read(glance.unsqueeze(1), x, direction, observed=body * true / self.planar.unit)
-        events = local + self.gather(whole)[..., None, None]  # [B,K,C',n/4,n/4]
+        *pushes, mask = newest(context)
         path = [self.prior(glance)]
-        for event, valid in zip(events.unbind(1), mask.unbind(1), strict=True):
+        for event, valid in zip(self.events(picture, glance, *pushes).unbind(1), mask.unbind(1), strict=True):
             path.append(torch.where(valid[:, None, None, None], self.fuse(event, path[-1]), path[-1]))
         return torch.stack(path, dim=1)
+
+    def events(self, picture: Tensor, glance: Tensor, obs: Tensor, action: Tensor, next_obs: Tensor) -> Tensor:
+        """What K transitions, obs [B,K,S] and the others alike, did to each pixel: [B,K,C',n/4,n/4]."""
+        true = rigid_motion(self._at(self.lens.cells // 2, picture), self.planar.change(obs, next_obs))
+        body = functional.avg_pool2d(picture[:, :1], 2).unsqueeze(1)
+        x, direction = self.norm.inputs(obs, action), self.planar.directions(obs, action)
+        local, whole = self.read(glance.unsqueeze(1), x, direction, observed=body * true / self.planar.unit)
+        return local + self.gather(whole)[..., None, None]
 
     def motion(self, glance: Tensor, features: Tensor, obs: Tensor, action: Tensor) -> Tensor:
         """How pixels move [B,N,2,n,n] [m] under actions [B,N,A], given glance and features [B,1 or N,.,.,.]."""

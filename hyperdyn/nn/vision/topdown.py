@@ -26,8 +26,8 @@ class TopDown:
     picture[..., i, j] is what stands over the square with its middle at x = (j + 1/2) size / n - size / 2, and y from i
     alike. Nothing in it says where the scene is, so that a scene which is moved as a whole gives the same picture.
 
-    An object that nobody looked at, or of which nothing was seen, is a disc without height and colour: it has an extent,
-    which can be pushed and whose motion can be seen, and no shape.
+    An object that nobody looked at, or of which nothing was seen, is a disc without height and colour: it has an
+    extent, which can be pushed and whose motion can be seen, and no shape.
 
     cells: n.
     size: edge of the picture [m].
@@ -53,7 +53,7 @@ class TopDown:
 
     @torch.no_grad()
     def look(self, views: Views | None, batch: int, like: Tensor) -> Tensor:
-        """Pictures [B,5,n,n] of `batch` objects, of the device and type of `like`; views of None are views of nobody."""
+        """Pictures [B,5,n,n] of `batch` objects, on the device and of the type of `like`; None is no views of any."""
         disc = self.centres(self.cells, like).square().sum(0).sqrt() <= self.radius  # [n,n]
         unseen = torch.cat([disc[None].to(like), like.new_zeros(CHANNELS - 1, *disc.shape)]).expand(batch, -1, -1, -1)
         if views is None:
@@ -69,9 +69,8 @@ class TopDown:
             pose = locate(cloud, self.workspace, self.table, self.size)
         cloud = cloud.of_object(self.table)
         system, index = cloud.seen.nonzero(as_tuple=True)  # few pixels show the object
-        at = Cube(n, self.size, self.table).coordinates(cloud.point[system, index][:, None], pose[system])[
-            :, 0
-        ]  # [M,3]
+        point = cloud.point[system, index].unsqueeze(1)  # [M,1,3]
+        at = Cube(n, self.size, self.table).coordinates(point, pose[system]).squeeze(1)
         inside = ((at[:, :2] >= 0) & (at[:, :2] < n)).all(-1)
         system, at, colour = system[inside], at[inside], cloud.colour[system, index][inside]
         square = (system * n + at[:, 1].long()) * n + at[:, 0].long()
