@@ -10,6 +10,7 @@ from lightning.pytorch import Trainer
 
 from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, log, tag
 from hyperdyn.envs.spec import Family
+from hyperdyn.evaluate.earlier import Earlier
 from hyperdyn.evaluate.manifest import EvaluationManifest
 from hyperdyn.evaluate.outcome import Outcome
 from hyperdyn.evaluate.planning import cached_simulator_outcome, planning_episodes
@@ -28,6 +29,7 @@ class PlanningReturn(AbstractEvaluation):
     <split>/<family>/planning_share of them. The ranks share the systems.
 
     steps, history: of an episode, and of it that the model adapts from.
+    support: earlier transitions of each system that it adapts from besides.
     risk: what a standard deviation of reward costs in a plan.
     workers: processes that plan on each rank; 0 is the training process itself.
     """
@@ -42,16 +44,20 @@ class PlanningReturn(AbstractEvaluation):
         systems: int = 12,
         steps: int = 100,
         history: int = 16,
+        support: int = 0,
         risk: float = 0.0,
         workers: int = 0,
         cache: str | None = None,
     ) -> None:
         super().__init__(every_n_steps)
         at_least(1, self, splits=len(splits), systems=systems, steps=steps)
-        at_least(0, self, history=history, workers=workers)
+        at_least(0, self, history=history, support=support, workers=workers)
         manifest = EvaluationManifest.of(family)
         drawn = {split: manifest.systems(split, systems) for split in splits}
-        self.tasks = {split: Task(family, *found, planner, steps, risk) for split, found in drawn.items()}
+        earlier = Earlier.asked(family, support)
+        self.tasks = {
+            split: Task(family, *found, planner, steps, risk, earlier=earlier) for split, found in drawn.items()
+        }
         self.history = history
         self.workers = workers
         self.cache = cache

@@ -8,6 +8,7 @@ from typing import final
 
 import numpy as np
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_warn
 
 from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, show_figure, step_of, tag
 from hyperdyn.envs.spec import Family
@@ -24,7 +25,8 @@ class RolloutFigures(AbstractEvaluation):
     """One column a system, one row an entry of the observation: the truth, and what experts made from K transitions
     predict for it from its first observation on.
 
-    steps: actions of a rollout. entries: how many of an observation's entries to show, those that move most.
+    steps: actions of a rollout, at most as many as the episodes hold.
+    entries: how many of an observation's entries to show, those that move most.
     """
 
     def __init__(
@@ -56,7 +58,12 @@ class RolloutFigures(AbstractEvaluation):
         if not trainer.is_global_zero:
             return
         store = ShardStore.open(self.data_dir)
-        batch = next(self.windows.batches(store, self.split, slice(self.systems)))
+        shown = slice(self.systems)
+        steps = min(self.windows.horizon, self.windows.longest(store, self.split, shown))
+        if steps == 0:  # no reason to lose a training
+            rank_zero_warn(f"no figure of rollouts: a system of split '{self.split}' has one episode only")
+            return
+        batch = next(replace(self.windows, horizon=steps).batches(store, self.split, shown))
         rollouts = self._rollouts(model, batch)
         entries = busiest_entries(np.stack([r.true for r in rollouts]), self.entries, self.family.state.drop)
         names = [self.family.entry_names[i] for i in entries]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import final
 
 from lightning.pytorch import Trainer
@@ -13,8 +14,10 @@ from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, board, m
 from hyperdyn.checkpoint import load
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import ConfigError, EnvError, nearest
+from hyperdyn.evaluate.earlier import Earlier
 from hyperdyn.evaluate.manifest import EvaluationManifest
 from hyperdyn.evaluate.planning import planning_episodes
+from hyperdyn.evaluate.summary import known_text
 from hyperdyn.evaluate.task import Task
 from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.planning.base import AbstractPlanner
@@ -31,6 +34,7 @@ class Videos(AbstractEvaluation):
 
     beside: run folder or checkpoint of the other model; null is this model without history, K = 0.
     system: number in the family's evaluation manifest.
+    history, support: last transitions of the episode, and earlier ones of the system, that the expert is made from.
     renderer: "auto" renders with MuJoCo where there is OpenGL and draws skeletons elsewhere; "mujoco"; "skeleton".
     """
 
@@ -44,16 +48,19 @@ class Videos(AbstractEvaluation):
         system: int = 0,
         steps: int = 100,
         history: int = 16,
+        support: int = 0,
         beside: str | None = None,
         renderer: str = "auto",
     ) -> None:
         super().__init__(every_n_steps)
         at_least(1, self, steps=steps)
-        at_least(0, self, system=system, history=history)
+        at_least(0, self, system=system, history=history, support=support)
         if renderer not in RENDERERS:
             raise ConfigError("Videos: unknown renderer", got=renderer, fix=nearest(renderer, RENDERERS))
         factors, starts = EvaluationManifest.of(family).systems(split, system + 1)
-        self.task = Task(family, factors[[system]], starts[system:], planner, steps)
+        task = Task(family, factors[[system]], starts[system:], planner, steps)
+        self.task = replace(task, earlier=Earlier.asked(family, support))
+        self.ignorant = task
         self.history = history
         self.beside = beside
         self.renderer = renderer
@@ -65,22 +72,25 @@ class Videos(AbstractEvaluation):
             return
         name, family = method_name(model), self.task.family
         if self.beside is None:
-            clips = [self._clip(f"{name}, K = 0", model, 0)] if self.history else []
+            known = self.history or self.task.support
+            clips = [self._clip(f"{name}, K = 0", model, self.ignorant, 0)] if known else []
         else:
             other = load(self.beside).to(next(model.parameters()).device)
-            clips = [self._clip(method_name(other), other, self.history)]
-        clips.append(self._clip(f"{name}, K = {self.history}", model, self.history))
+            clips = [self._clip(method_name(other), other, self.task, self.history)]
+        known = known_text((self.task.support, self.history))
+        clips.append(self._clip(f"{name}, {known}", model, self.task, self.history))
         try:
-            frames = side_by_side(family, self.task.factors[0], clips, renderer=self.renderer)
+            film = side_by_side(family, self.task.factors[0], clips, renderer=self.renderer)
         except EnvError as error:  # no reason to lose a training
             rank_zero_warn(f"no video of '{family.name}': {error}")
             return
-        data = save_gif(family, frames, run_folder(trainer, "videos") / f"{self.name}.gif")
-        self._show(trainer, data, frames[0])
+        data = save_gif(film, run_folder(trainer, "videos") / f"{self.name}.gif")
+        self._show(trainer, data, film.frames[0])
 
-    def _clip(self, label: str, model: AbstractDynamics, history: int) -> Clip:
-        (episode,) = planning_episodes(self.task, model, history=history)
-        return Clip(label, episode.state[0], episode.reward[0])
+    @staticmethod
+    def _clip(label: str, model: AbstractDynamics, task: Task, history: int) -> Clip:
+        (episode,) = planning_episodes(task, model, history=history, foresee=True)
+        return Clip.of(label, episode)
 
     def _show(self, trainer: Trainer, data: bytes, frame: Image.Image) -> None:
         writer = board(trainer)

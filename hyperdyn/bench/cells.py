@@ -151,9 +151,12 @@ class Cell:
 
     def _done_plan(self) -> bool:
         cfg = _composed("plan", plan_overrides(self.suite, self.family) or ())
-        wanted = (cfg.history, cfg.steps, how(build.construct(cfg.planner), cfg.risk, cfg.replan), cfg.systems)
+        planner, setting = build.construct(cfg.planner), build.plain(cfg.env_kwargs)
+        behaviour = "" if cfg.get("behaviour") is None else type(build.construct(cfg.behaviour)).__name__
+        known = (cfg.history, cfg.support)
+        wanted = (known, cfg.steps, how(planner, cfg.risk, cfg.replan, setting, behaviour), cfg.systems)
         found = self._found().planning
-        there = {r.split for r in found if (r.history, r.steps, r.planner, len(r.per_system)) == wanted}
+        there = {r.split for r in found if ((r.history, r.support), r.steps, r.planner, len(r.per_system)) == wanted}
         return there >= set(cfg.splits)
 
     def _done_change(self) -> bool:

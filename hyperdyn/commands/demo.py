@@ -117,7 +117,7 @@ def _video(cfg: DictConfig, folders: dict[str, Path]) -> None:
     for method, folder in reversed(folders.items()):
         (episode,) = planning_episodes(task, load(folder), history=settings.history, progress=f"film {method}")
         clips.append(Clip(method, episode.state[0], episode.reward[0]))
-    frames = side_by_side(family, factors[i], clips)
+    film = side_by_side(family, factors[i], clips)
     path = Path(cfg.run_dir) / "videos" / "unseen.gif"
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_gif(family, frames, path)
+    save_gif(film, path)

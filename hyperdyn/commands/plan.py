@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 from hyperdyn import build
 from hyperdyn.commands.runs import Run, together, trained
 from hyperdyn.evaluate import planning
+from hyperdyn.evaluate.earlier import Earlier
 from hyperdyn.evaluate.manifest import EvaluationManifest
 from hyperdyn.evaluate.outcome import Outcome
 from hyperdyn.evaluate.results import PlanningScore, Results
@@ -29,12 +30,16 @@ def run(cfg: DictConfig) -> None:
 def _plan(run: Run, cfg: DictConfig, planner: AbstractPlanner) -> Results:
     family = build.family(run.cfg.env)
     manifest = EvaluationManifest.of(family)
+    earlier, setting = (
+        Earlier.asked(family, cfg.support, build.plain(cfg.get("behaviour"))),
+        build.plain(cfg.env_kwargs),
+    )
     scores: list[PlanningScore] = []
     seconds = None
     workers = cores() if cfg.workers is None else int(cfg.workers)
     for split in cfg.splits:
         factors, starts = manifest.systems(split, cfg.systems)
-        task = Task(family, factors, starts, planner, cfg.steps, cfg.risk, cfg.replan)
+        task = Task(family, factors, starts, planner, cfg.steps, cfg.risk, cfg.replan, earlier, setting)
         title = f"plan with {run.cfg.method}, {split}"
         episodes = planning.planning_episodes(task, run.model, history=cfg.history, workers=workers, progress=title)
         seconds = planning.seconds_per_decision(episodes)

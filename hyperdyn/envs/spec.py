@@ -102,6 +102,7 @@ class Family:
     success: whether observations [...,S] are where one wants to get, [...]; None where there is no such place.
     simulator: (family, factors [B,F]) to the batched simulator.
     termination: whether a step ends an episode; None where episodes only end by their length.
+    behaviour: the option of conf/behaviour that explores its systems, where nobody asks for another.
     builder: makes the environment of one system from `env_id` and keyword arguments; `gymnasium.make` if None.
     """
 
@@ -118,6 +119,7 @@ class Family:
     env_kwargs: Mapping[str, Any] = field(default_factory=dict)
     entries: tuple[str, ...] = ()
     termination: Termination | None = None
+    behaviour: str = "mixture"
     builder: Callable[..., gymnasium.Env[Any, Any]] | None = None
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hyperdyn.evaluate.results import PlanningScore
+from hyperdyn.evaluate.results import CEILING, FLOOR, PlanningScore
 from hyperdyn.evaluate.task import Task
 from hyperdyn.planning.control import Episodes
 
@@ -55,4 +55,5 @@ class Outcome:
         """The record of it."""
         success = () if self.success is None else tuple(map(float, self.success))
         returns = tuple(map(float, self.returns))
-        return PlanningScore(method, split, history, seed, task.steps, task.how, returns, success)
+        support = 0 if method in (FLOOR, CEILING) else task.support
+        return PlanningScore(method, split, history, seed, task.steps, task.how, returns, success, support)

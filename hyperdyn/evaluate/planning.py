@@ -37,6 +37,7 @@ class _Job:
     task: Task
     model: AbstractDynamics | None
     history: int
+    foresee: bool = False
 
     def __call__(self, numbers: Sequence[int]) -> tuple[Sequence[int], Episodes]:
         task, model = self.task, self.model
@@ -57,13 +58,26 @@ class _Job:
             history=self.history,
             risk=risk,
             replan=task.replan,
-            support=_first_look(model, simulator, states),
+            support=_known_before(model, task, simulator, numbers, states),
             factors=torch.as_tensor(factors, dtype=torch.float32) if model is not None and model.privileged else None,
+            foresee=self.foresee,
             tile=None,
             termination=task.family.termination,
             device=device,
         )
         return numbers, episodes
+
+
+def _known_before(
+    model: AbstractDynamics | None, task: Task, simulator: AbstractSimulator, numbers: Sequence[int], states: Doubles
+) -> Context | None:
+    """Earlier transitions of these systems of a task and a first look at them; None if there is neither."""
+    look = _first_look(model, simulator, states)
+    if model is None or task.earlier is None:
+        return look
+    rows = list(numbers)
+    known = task.earlier.context(task.family, np.asarray(task.factors)[rows], [int(task.starts[i]) for i in rows])
+    return known if look is None else replace(known, views=look.views)
 
 
 def _first_look(model: AbstractDynamics | None, simulator: AbstractSimulator, states: Doubles) -> Context | None:
@@ -81,14 +95,17 @@ def planning_episodes(
     history: int = 16,
     workers: int = 0,
     progress: str | None = None,
+    foresee: bool = False,
 ) -> list[Episodes]:
     """Episodes of a model under the task's planner, tile by tile in order; of the simulator itself for None.
 
     history: last K transitions of the episode that the model adapts from.
     workers: processes that share the tiles; 0 is this one. On a GPU it is this one.
     progress: title of a progress bar; None shows none.
+    foresee: also what each step was expected to lead to.
     """
-    found = {n[0]: episodes for n, episodes in _tiles(task, model, range(len(task.starts)), history, workers, progress)}
+    numbers = range(len(task.starts))
+    found = {n[0]: e for n, e in _tiles(task, model, numbers, history, workers, progress, foresee)}
     return [found[first] for first in sorted(found)]
 
 
@@ -99,6 +116,7 @@ def _tiles(
     history: int,
     workers: int,
     progress: str | None,
+    foresee: bool = False,
 ) -> Iterator[tuple[Sequence[int], Episodes]]:
     """Episodes of these systems of a task with their numbers, a tile at a time, as they finish."""
     on_cpu = model is None or next(model.parameters()).device.type == "cpu"
@@ -107,7 +125,7 @@ def _tiles(
     tiles = [systems[i : i + size] for i in range(0, len(systems), size)]
     with (
         Meter(progress or "", len(tiles), "decisions", enabled=progress is not None) as bar,
-        closing(run_jobs(_Job(task, model, history), tiles, workers if on_cpu else 0)) as results,
+        closing(run_jobs(_Job(task, model, history, foresee), tiles, workers if on_cpu else 0)) as results,
     ):
         for numbers, episodes in results:
             yield numbers, episodes

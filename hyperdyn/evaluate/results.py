@@ -2,7 +2,8 @@
 
     {"format": 1, "family": NAME,
      "prediction": [{"method", "split", "history", "seed", "context", "per_system" [systems][T], "rmse" [T][S]}, ...],
-     "planning":   [{"method", "split", "history", "seed", "steps", "planner", "per_system" [systems]}, ...],
+     "planning":   [{"method", "split", "history", "seed", "steps", "planner", "per_system" [systems],
+                   "success" [systems], "support"}, ...],
      "uncertainty": [{"method", "split", "history", "seed", "context", "nll" [systems], ...}, ...],
      "methods":    [{"method", "executed", "parameters", "training_seconds", "decision_seconds", "note"}, ...],
      "change":     [{"method", "split", "seed", "adaptation", "change", "step", "per_system" [systems][L], ...}, ...]}
@@ -54,6 +55,7 @@ class PredictionScore:
 class PlanningScore:
     """Return of one episode of `steps` steps in each system. seed: of the training run; planner: how it planned.
 
+    history: last transitions of the running episode that the method knew, beside `support` earlier ones of the system.
     success: 1 or 0 of each system, whether it got where it should; empty where the family does not say what that is.
     """
 
@@ -65,6 +67,7 @@ class PlanningScore:
     planner: str
     per_system: tuple[float, ...]  # [systems]
     success: tuple[float, ...] = ()  # [systems]
+    support: int = 0
 
 
 @dataclass(frozen=True)
@@ -186,7 +189,8 @@ def _newest(records: Iterable[Any]) -> tuple[Any, ...]:
     """One record for each set of identifying fields, in order of first appearance."""
     latest: dict[tuple[Any, ...], Any] = {}
     for r in records:
-        identity = ("split", "history", "seed", "context", "steps", "planner", "adaptation", "change", "step")
+        identity = ("split", "history", "support", "seed", "context", "steps", "planner")
+        identity += ("adaptation", "change", "step")
         latest[(r.method, *(getattr(r, name, None) for name in identity))] = r
     return tuple(latest.values())
 

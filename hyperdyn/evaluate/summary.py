@@ -20,6 +20,7 @@ SPLIT_LABELS = {
 BOOTSTRAP_SEED = 0
 INSIDE, OUTSIDE = "interpolation", "extrapolation"
 
+Known = tuple[int, int]
 Records = Sequence[PredictionScore] | Sequence[PlanningScore] | Sequence[UncertaintyScore]
 
 
@@ -89,17 +90,30 @@ def _mean(values: Array) -> Array:
     return np.asarray(values.mean(-1))
 
 
+def known_of(score: PlanningScore) -> Known:
+    """What the method knew: K earlier transitions of the system, and K of the running episode."""
+    return score.support, score.history
+
+
+def known_text(known: Known) -> str:
+    """As K = 16, K = 5 earlier, or K = 5 earlier + 8."""
+    support, history = known
+    if not support:
+        return f"K = {history}"
+    return f"K = {support} earlier" + (f" + {history}" if history else "")
+
+
 def planning(results: Results, method: str, split: str) -> Summary | None:
-    """Interquartile mean of the return, with the longest history that was evaluated; None where there is none."""
+    """Interquartile mean of the return, where most transitions were known; None where there is none."""
     grid = _returns(results, method, split)
     return None if grid is None else Summary(bootstrap_interval(grid, rng=_rng()), *grid.shape)
 
 
-def success(results: Results, method: str, split: str, planner: str, steps: int, history: int) -> Summary | None:
+def success(results: Results, method: str, split: str, planner: str, steps: int, known: Known) -> Summary | None:
     """Share of systems in which a method got where it should, with its 95 % interval; None if nobody judged it."""
-    wanted = (method, split, planner, steps, history)
+    wanted = (method, split, planner, steps, known)
     chosen = [
-        r for r in results.planning if r.success and (r.method, r.split, r.planner, r.steps, r.history) == wanted
+        r for r in results.planning if r.success and (r.method, r.split, r.planner, r.steps, known_of(r)) == wanted
     ]
     if not chosen:
         return None
@@ -148,11 +162,15 @@ def _returns(results: Results, method: str, split: str, how: tuple[str, int] | N
 
 
 def _runs(results: Results, method: str, split: str, how: tuple[str, int] | None) -> dict[int, list[float]]:
-    """Returns of each system for every seed, with the longest history that was evaluated."""
+    """Returns of each system for every seed, where most transitions were known."""
     chosen = [r for r in results.planning if (r.method, r.split, (r.planner, r.steps)) == (method, split, how)]
-    most = max((r.history for r in chosen), default=0)
-    chosen = [r for r in chosen if r.history == most]
+    most = max((_most(r) for r in chosen), default=None)
+    chosen = [r for r in chosen if _most(r) == most]
     return {r.seed: list(r.per_system) for r in sorted(chosen, key=lambda r: r.seed)}
+
+
+def _most(score: PlanningScore) -> tuple[int, Known]:
+    return sum(known_of(score)), known_of(score)
 
 
 def _grid(rows: list[list[float]]) -> np.ndarray:

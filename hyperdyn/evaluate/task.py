@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hyperdyn.envs.spec import Family
-from hyperdyn.errors import ConfigError
+from hyperdyn.errors import ConfigError, nearest
+from hyperdyn.evaluate.earlier import Earlier
 from hyperdyn.planning.base import AbstractPlanner
 
 Doubles = NDArray[np.float64]
@@ -26,6 +27,11 @@ class Task:
     factors: [systems][F]. starts: seed of each system's initial state, and of its planner's candidates.
     replan: steps that are executed of a plan before the next one is made: 1 is closed loop, `steps` open loop.
     risk: what a standard deviation of reward costs a model's plan; the simulator, which has none, plans without.
+    earlier: what a model knows of its system before the episode begins; None is nothing.
+    setting: arguments of the environment in place of the family's own, which the models were trained with.
+
+    Raises:
+        ConfigError: not one start per system, or a setting that the family does not name in its `env_kwargs`.
     """
 
     family: Family
@@ -35,10 +41,18 @@ class Task:
     steps: int = 100
     risk: float = 0.0
     replan: int = 1
+    earlier: Earlier | None = None
+    setting: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.factors) != len(self.starts) or not len(self.starts):
             raise ConfigError("a task needs one start per system", got=f"{len(self.factors)} and {len(self.starts)}")
+        for name in self.setting:
+            if name not in self.family.env_kwargs:
+                fix = nearest(name, self.family.env_kwargs) if self.family.env_kwargs else "it has none: leave it out"
+                raise ConfigError(f"no such argument of the environment of '{self.family.name}'", got=name, fix=fix)
+        changed = replace(self.family, env_kwargs={**self.family.env_kwargs, **self.setting})
+        object.__setattr__(self, "family", changed)
 
     def share(self, rank: int, world: int) -> Task:
         """Every world-th system, from the rank-th."""
@@ -48,7 +62,13 @@ class Task:
     @property
     def how(self) -> str:
         """Under what returns are comparable; see `how`."""
-        return how(self.planner, self.risk, self.replan)
+        behaviour = "" if self.earlier is None else self.earlier.shown
+        return how(self.planner, self.risk, self.replan, self.setting, behaviour)
+
+    @property
+    def support(self) -> int:
+        """K, earlier transitions of each system."""
+        return 0 if self.earlier is None else self.earlier.steps
 
     @property
     def key(self) -> str:
@@ -64,12 +84,21 @@ class Task:
         return [_hash([list(map(float, f)), int(s)]) for f, s in zip(self.factors, self.starts, strict=True)]
 
 
-def how(planner: AbstractPlanner, risk: float, replan: int = 1) -> str:
-    """A planner's class and its public settings, as CEM(candidates=150, ...), and risk and replan if they are used."""
+def how(
+    planner: AbstractPlanner,
+    risk: float,
+    replan: int = 1,
+    setting: Mapping[str, Any] | None = None,
+    behaviour: str = "",
+) -> str:
+    """A planner's class and its public settings, as CEM(candidates=150, ...), and whatever else is not as usual.
+
+    setting: see `Task`. behaviour: that made the earlier transitions, if it is not the family's own.
+    """
     shown = ", ".join(f"{k}={v}" for k, v in _settings(planner).items() if not k.startswith("_"))
-    return f"{type(planner).__name__}({shown})" + (f", risk={risk:g}" if risk else "") + (
-        f", replan={replan}" if replan > 1 else ""
-    )
+    more = {"risk": f"{risk:g}" if risk else "", "replan": replan if replan > 1 else "", "earlier": behaviour}
+    more |= dict(sorted((setting or {}).items()))
+    return f"{type(planner).__name__}({shown})" + "".join(f", {k}={v}" for k, v in more.items() if v != "")
 
 
 def _hash(content: Any) -> str:

@@ -64,6 +64,13 @@ class Windows:
                 batch = replace(batch, context=replace(batch.context, views=looks(blocks, rngs)))
             yield batch
 
+    def longest(self, store: ShardStore, split: str, share: slice | None = None) -> int:
+        """Steps T up to which every one of these systems has a window for its query, at K = 0; 0 if one has none."""
+        lengths = [np.sort(system.length) for system in systems_of(store, split)[share or slice(None)]]
+        # Of "support" half of the episodes, or one more, are asked about, whichever they are.
+        found = [n[-1] if self.context == "recent" else n[(len(n) - 1) // 2] if len(n) > 1 else 0 for n in lengths]
+        return max(0, int(min(found)) - (self.rows - 1 if self.context == "recent" else 0))
+
     def first(self, context: Context, history: int) -> Context:
         """The same context with `history` of its transitions only; of a recent one, the last of them."""
         K = context.mask.shape[1]

@@ -9,8 +9,8 @@ import torch
 
 from hyperdyn.planning import checks
 from hyperdyn.planning.base import AbstractPlanner
-from hyperdyn.planning.elites import best, decide, inject, refit, start
-from hyperdyn.planning.noise import ar1_factor, correlated
+from hyperdyn.planning.elites import best, decide, inject, into_box, refit, start, unwrapped
+from hyperdyn.planning.noise import ar1_factor, correlated, uniform
 from hyperdyn.types import CostFn, Plan
 
 
@@ -29,6 +29,9 @@ class CEM(AbstractPlanner):
     correlation: AR(1) coefficient of the noise from one step to the next.
     momentum: how much of the old mean and std survives a refit.
     execute: "mean" of the elites, or the "best" candidate.
+    explore: share of the first iteration's candidates that are uniform in the box, so that none of several good plans
+        that lie apart is left out; the last ones of them.
+    periodic: entries of an action that go round, -1 being the same as 1: directions. None is none.
 
         >>> import torch, hyperdyn
         >>> def cost(actions):  # [B,N,H,A] to [B,N]: how far each action is from 0.5
@@ -52,6 +55,8 @@ class CEM(AbstractPlanner):
         correlation: float = 0.6,
         momentum: float = 0.0,
         execute: str = "mean",
+        explore: float = 0.0,
+        periodic: Sequence[int] | None = None,
     ) -> None:
         checks.at_least(1, horizon=horizon, candidates=candidates, iterations=iterations, elites=elites)
         checks.at_least(0, keep=keep, min_std=min_std)
@@ -59,6 +64,8 @@ class CEM(AbstractPlanner):
         checks.at_most(candidates, "candidates", elites=elites)
         checks.at_most(elites, "elites", keep=keep)
         checks.fraction(correlation=correlation, momentum=momentum)
+        checks.share(explore=explore)
+        checks.at_least(0, periodic=min(periodic or [0]))
         checks.choice(("mean", "best"), execute=execute)
         self.horizon = horizon
         self.candidates = candidates
@@ -70,6 +77,8 @@ class CEM(AbstractPlanner):
         self.correlation = correlation
         self.momentum = momentum
         self.execute = execute
+        self.explore = explore
+        self.periodic = tuple(periodic or ())
 
     @torch.no_grad()
     def plan(
@@ -85,10 +94,14 @@ class CEM(AbstractPlanner):
         noise = correlated(ar1_factor(H, self.correlation), generators, self.iterations * N, action_dim)
         mean, elite = start(warm, B, H, action_dim, noise.device)
         std = torch.full_like(mean, self.std)
-        for e in noise.split(N, dim=2):
-            candidates = torch.addcmul(mean, std, e).clamp_(-1, 1)  # [B,H,N,A]
+        first = N - round(self.explore * N)
+        for i, e in enumerate(noise.split(N, dim=2)):
+            candidates = into_box(torch.addcmul(mean, std, e), self.periodic)  # [B,H,N,A]
+            if i == 0:
+                candidates[:, :, first:] = uniform(e[:, :, first:])
             inject(candidates, elite, self.keep)
             elite, elite_cost = best(candidates, checks.finite_cost(cost, candidates), self.elites)
-            mean, std = refit(elite, elite_cost, mean, std, self.momentum)
-            std = std.clamp_(min=self.min_std)
+            around, mean = (unwrapped(x, elite[:, :, :1], self.periodic) for x in (elite, mean))
+            mean, std = refit(around, elite_cost, mean, std, self.momentum)
+            mean, std = into_box(mean, self.periodic), std.clamp_(min=self.min_std)
         return decide(self.execute, mean, elite, elite_cost)

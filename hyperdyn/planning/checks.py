@@ -40,6 +40,13 @@ def fraction(**options: float) -> None:
             raise ConfigError(f"planner option '{name}' is out of range", got=value, expected="0 <= value < 1")
 
 
+def share(**options: float) -> None:
+    """Raise ConfigError for the first option outside [0, 1]."""
+    for name, value in options.items():
+        if not 0 <= value <= 1:
+            raise ConfigError(f"planner option '{name}' is out of range", got=value, expected="0 <= value <= 1")
+
+
 def choice(valid: Sequence[str], **options: str) -> None:
     """Raise ConfigError for the first option that is not among the valid ones."""
     for name, value in options.items():

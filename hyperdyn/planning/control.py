@@ -36,6 +36,7 @@ class Episodes:
     candidates: Floats | None  # [B,decisions,M,H,A] the planner's own best sequences at each, best first
     seconds: Doubles  # [decisions] to adapt and plan, for all B systems together
     length: NDArray[np.int64]  # [B] steps until an episode ended, L where none did; what follows earns nothing
+    predicted: Floats | None = None  # [B,L,S] what each step was expected to lead to
 
     @property
     def returns(self) -> Doubles:
@@ -61,6 +62,7 @@ def run_episodes(
     factors: Tensor | None = None,
     noise_std: Tensor | None = None,
     keep_candidates: int = 0,
+    foresee: bool = False,
     tile: int | None = 16,
     termination: Termination | None = None,
     device: torch.device | str = "cpu",
@@ -78,8 +80,10 @@ def run_episodes(
     factors: [B,F] true factors, for a privileged method.
     noise_std: [B] of Gaussian noise added to every action before it is clamped and executed.
     keep_candidates: M candidates of each decision to return, to be simulated as labels.
+    foresee: also return what the expert that decided expects of each executed step.
     tile: systems planned for at once; None for all. On a CPU, tiles of 16 are faster than one large batch.
-    termination: whether a step ends an episode; neither a plan nor an episode earns anything after it.
+    termination: whether a step ends an episode; neither a plan nor an episode earns anything after it. Once all
+        episodes of a tile have ended, nothing more is planned for it, unless candidates are kept.
     device: where models and planner work. The simulator is on the CPU.
     on_step: called after each step with the number of steps done.
 
@@ -107,20 +111,27 @@ def run_episodes(
     paid = ending(objective, termination, dim=1)  # the cost asks for steps [B,H,N]
     pilots = [_Pilot(adapt, planner, paid, spec, seeds[rows], device, risk, replan) for rows in cuts]
     noise = [np.random.default_rng([s, 1]) for s in seeds]
+    plans: dict[int, Plan] = {}
     past, log = History(B, history, spec), _Log(simulator, states, objective, termination)
     for t in range(steps):
         obs = torch.from_numpy(log.obs[-1])
-        if t % replan == 0:
+        due = [i for i, rows in enumerate(cuts) if t % replan == 0 and (keep_candidates or log.running[rows].any())]
+        if due:
             began = time.perf_counter()
             context = past.context(support, factors)
-            plans = [pilot.decide(context.part(rows), obs[rows]) for pilot, rows in zip(pilots, cuts, strict=True)]
+            for i in due:
+                plans[i] = pilots[i].decide(context.part(cuts[i]), obs[cuts[i]])
             log.seconds.append(time.perf_counter() - began)
             if keep_candidates:
-                log.candidates.append(torch.cat([_kept(plan, keep_candidates) for plan in plans]).cpu().numpy())
-        action = torch.cat([plan.actions[:, t % replan] for plan in plans]).cpu()
+                kept = [_kept(plan, keep_candidates) for plan in plans.values()]
+                log.candidates.append(torch.cat(kept).cpu().numpy())
+        action = torch.cat([plan.actions[:, t % replan] for plan in plans.values()]).cpu()
         if noise_std is not None:
             e = np.stack([rng.standard_normal(spec.action_dim, dtype=np.float32) for rng in noise])
             action = (action + noise_std.cpu()[:, None] * torch.from_numpy(e)).clamp(-1, 1)
+        if foresee:
+            seen = [pilot.foresee(obs[rows], action[rows]) for pilot, rows in zip(pilots, cuts, strict=True)]
+            log.predicted.append(torch.cat(seen).cpu().numpy())
         log.step(action.numpy())
         past.append(obs, action, torch.from_numpy(log.obs[-1]))
         if on_step is not None:
@@ -171,11 +182,16 @@ class _Pilot:
         self._last: Plan | None = None
 
     def decide(self, context: Context, obs: Tensor) -> Plan:
-        expert = self._adapt(context.to(self._device))
-        cost = trajectory_cost(expert, obs.to(self._device), self._objective, self._risk)
+        self._expert = self._adapt(context.to(self._device))
+        cost = trajectory_cost(self._expert, obs.to(self._device), self._objective, self._risk)
         warm = None if self._last is None else self._last.shift(self._replan)
         self._last = self._planner.plan(cost, self._spec.action_dim, self._generators, warm)
         return self._last
+
+    def foresee(self, obs: Tensor, action: Tensor) -> Tensor:
+        """What follows [B,S] of one action [B,A], as the last decision's expert has it."""
+        state = self._expert.start(obs.to(self._device)[:, None])
+        return self._expert.step(state, action.to(self._device)[:, None]).next_obs[:, 0]
 
 
 @final
@@ -197,6 +213,7 @@ class _Log:
         self.action: list[Floats] = []
         self.reward: list[Floats] = []
         self.candidates: list[Floats] = []
+        self.predicted: list[Floats] = []
         self.seconds: list[float] = []
 
     def _observed(self, state: Doubles) -> Floats:
@@ -221,7 +238,8 @@ class _Log:
         candidates = np.stack(self.candidates, axis=1) if self.candidates else None
         state, obs = np.stack(self.state, axis=1), np.stack(self.obs, axis=1)
         action, reward = np.stack(self.action, axis=1), np.stack(self.reward, axis=1)
-        return Episodes(state, obs, action, reward, candidates, np.array(self.seconds), self.length)
+        predicted = np.stack(self.predicted, axis=1) if self.predicted else None
+        return Episodes(state, obs, action, reward, candidates, np.array(self.seconds), self.length, predicted)
 
 
 def _kept(plan: Plan, count: int) -> Tensor:

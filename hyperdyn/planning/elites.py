@@ -5,6 +5,8 @@ Candidates are held with time first, [B,H,N,A], so that one step of all of them 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -32,6 +34,28 @@ def refit(elites: Tensor, cost: Tensor, mean: Tensor, std: Tensor, momentum: flo
     new_std = weighted_mean((elites - new_mean).square(), weight).sqrt()
     step = torch.where(count > 0, 1 - momentum, 0.0)[:, :, None, None]  # [B,1,1,1]
     return torch.lerp(mean, new_mean, step), torch.lerp(std, new_std, step)
+
+
+def into_box(actions: Tensor, periodic: Sequence[int]) -> Tensor:
+    """Actions [...,A] in the box [-1, 1]^A: clamped, and those that go round brought back by whole turns."""
+    inside = actions.clamp(-1, 1)
+    for entry in periodic:
+        inside[..., entry] = _round(actions[..., entry])
+    return inside
+
+
+def unwrapped(actions: Tensor, reference: Tensor, periodic: Sequence[int]) -> Tensor:
+    """Actions [...,A] whose entries that go round lie less than half a turn from those of a reference [...,A]."""
+    if not periodic:
+        return actions
+    near = actions.clone()
+    for entry in periodic:
+        near[..., entry] = reference[..., entry] + _round(actions[..., entry] - reference[..., entry])
+    return near
+
+
+def _round(angle: Tensor) -> Tensor:
+    return torch.remainder(angle + 1, 2) - 1
 
 
 def inject(candidates: Tensor, elites: Tensor, keep: int) -> None:

@@ -38,6 +38,11 @@ def coloured_factor(horizon: int, beta: float) -> Tensor:
     return column[(t[:, None] - t) % horizon].float()
 
 
+def uniform(noise: Tensor) -> Tensor:
+    """Noise of the standard normal distribution, as noise that is uniform in [-1, 1]: 2 Phi(e) - 1."""
+    return torch.erf(noise * math.sqrt(0.5))
+
+
 def correlated(factor: Tensor, generators: Sequence[torch.Generator], rows: int, action_dim: int) -> Tensor:
     """Noise [B,H,rows,A], system b drawn from generators[b] alone, on the device of the generators."""
     B, H = len(generators), factor.shape[0]

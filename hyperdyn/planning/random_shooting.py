@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import final
 
@@ -11,7 +10,7 @@ import torch
 from hyperdyn.planning import checks
 from hyperdyn.planning.base import AbstractPlanner
 from hyperdyn.planning.elites import best, decide, inject, start
-from hyperdyn.planning.noise import ar1_factor, correlated
+from hyperdyn.planning.noise import ar1_factor, correlated, uniform
 from hyperdyn.types import CostFn, Plan
 
 
@@ -65,8 +64,8 @@ class RandomShooting(AbstractPlanner):
         action_dim, generators = checks.asked(cost, action_dim, generators)
         B, H = len(generators), self.horizon
         checks.fits(warm, B, H, action_dim)
-        candidates = correlated(ar1_factor(H, self.correlation), generators, self.candidates, action_dim)  # [B,H,N,A]
-        candidates.mul_(math.sqrt(0.5)).erf_()
+        noise = correlated(ar1_factor(H, self.correlation), generators, self.candidates, action_dim)
+        candidates = uniform(noise)  # [B,H,N,A]
         mean, elite = start(warm, B, H, action_dim, candidates.device)
         inject(candidates, elite, self.keep)
         return decide("best", mean, *best(candidates, checks.finite_cost(cost, candidates), self.elites))

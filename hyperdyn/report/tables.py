@@ -78,12 +78,12 @@ def success_tables(results: Results) -> list[Table]:
     judged = [r for r in results.planning if r.success]
     found = []
     for planner, steps in dict.fromkeys((r.planner, r.steps) for r in judged):
-        rows = [(r.method, r.history) for r in judged if (r.planner, r.steps) == (planner, steps)]
+        rows = [(r.method, summary.known_of(r)) for r in judged if (r.planner, r.steps) == (planner, steps)]
         splits = summary.splits_of([r for r in judged if (r.planner, r.steps) == (planner, steps)])
         rows = sorted(dict.fromkeys(rows), key=lambda row: (row[0] == CEILING) - (row[0] == FLOOR))
         cells = [[summary.success(results, m, s, planner, steps, k) for s in splits] for m, k in rows]
         texts = tuple(
-            (m if m in (FLOOR, CEILING) else f"{m}, K = {k}", *(interval_text(c, ".2f") for c in row))
+            (m if m in (FLOOR, CEILING) else f"{m}, {summary.known_text(k)}", *(interval_text(c, ".2f") for c in row))
             for (m, k), row in zip(rows, cells, strict=True)
         )
         contenders = [i for i, (m, _) in enumerate(rows) if m not in (FLOOR, CEILING)]

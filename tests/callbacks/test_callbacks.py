@@ -216,7 +216,7 @@ def test_figures_go_to_tensorboard_and_to_files(
 ) -> None:
     root = str(point_mass_store.root)
     callbacks: list[Callback] = [
-        RolloutFigures(point_mass, root, systems=2, history_sizes=(0, 8), steps=5),
+        RolloutFigures(point_mass, root, systems=2, history_sizes=(0, 8), steps=1000),  # longer than the episodes
         CodeEmbedding(point_mass, root, history=8),
     ]
     fit(hyper(point_mass), point_mass_store, tmp_path, callbacks)

@@ -144,3 +144,21 @@ def test_what_cannot_be_evaluated_is_named(point_mass_store: ShardStore) -> None
         list(WINDOWS.batches(point_mass_store, "validation"))
     with pytest.raises(ConfigError, match="did you mean 'recent'"):
         Windows(context="recnt")
+
+
+@pytest.mark.parametrize(("lengths", "longest"), [((9, 4, 7), 7), ((9, 4), 4), ((3, 9, 5, 8), 5), ((9,), 0)])
+def test_windows_are_at_most_as_long_as_whichever_episodes_are_asked_about(
+    lengths: tuple[int, ...], longest: int, add_labelled: Any
+) -> None:
+    store = add_labelled(systems=1, episodes=len(lengths), steps=max(lengths), lengths=lengths)
+    windows = [Windows((0,), T, 1, seed=seed) for seed in range(12) for T in (longest, longest + 1) if T]
+    assert {w.longest(store, "train") for w in windows} == {longest}
+
+    def works(w: Windows) -> bool:
+        try:
+            return bool(next(w.batches(store, "train")).query.obs.shape[2])
+        except ConfigError:
+            return False
+
+    assert all(works(w) for w in windows if w.horizon == longest)
+    assert not all(works(w) for w in windows if w.horizon == longest + 1)

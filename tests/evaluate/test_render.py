@@ -10,7 +10,7 @@ from PIL import Image
 from hyperdyn import envs
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import ConfigError, EnvError
-from hyperdyn.render import Clip, gif, opengl, save_gif, side_by_side, video
+from hyperdyn.render import Clip, Film, gif, opengl, save_gif, side_by_side, video
 from hyperdyn.render.skeleton import SideView
 
 
@@ -23,7 +23,7 @@ def clip(label: str, steps: int = 6) -> tuple[Family, np.ndarray, Clip]:
 def test_panels_stand_side_by_side_and_the_shorter_waits() -> None:
     family, factors, long = clip("fixed", 6)
     _, _, short = clip("hyper", 3)
-    frames = side_by_side(family, factors, [long, short], renderer="skeleton")
+    frames = side_by_side(family, factors, [long, short], renderer="skeleton").frames
     assert len(frames) == 7
     assert frames[0].size == (2 * video.WIDTH + video.GAP, video.HEIGHT + video.BANNER)
 
@@ -37,7 +37,7 @@ def test_panels_stand_side_by_side_and_the_shorter_waits() -> None:
 
 def test_a_gif_keeps_every_frame_and_the_speed_of_the_family(tmp_path: Path) -> None:
     family, factors, episode = clip("hyper")
-    data = save_gif(family, side_by_side(family, factors, [episode], renderer="skeleton"), tmp_path / "deep" / "a.gif")
+    data = save_gif(side_by_side(family, factors, [episode], renderer="skeleton"), tmp_path / "deep" / "a.gif")
     assert (tmp_path / "deep" / "a.gif").read_bytes() == data
     with Image.open(io.BytesIO(data)) as image:
         assert image.n_frames == 7  # type: ignore[attr-defined]
@@ -47,7 +47,7 @@ def test_a_gif_keeps_every_frame_and_the_speed_of_the_family(tmp_path: Path) -> 
 
 def test_still_pictures_stay_pictures_of_their_own() -> None:
     still = [Image.new("RGB", (20, 20), "white")] * 4
-    with Image.open(io.BytesIO(gif(still))) as image:
+    with Image.open(io.BytesIO(gif(Film(still, [0.05] * 4)))) as image:
         total = sum((image.seek(i), image.info["duration"])[1] for i in range(image.n_frames))  # type: ignore[attr-defined]
     assert total == 3 * 50 + 1000
 
@@ -72,7 +72,7 @@ def test_drawings_take_the_place_of_a_renderer_that_fails(monkeypatch: pytest.Mo
     monkeypatch.setattr(video, "rendered", lambda *args: None)
     drawn = side_by_side(family, factors, [episode], renderer="auto")
     expected = side_by_side(family, factors, [episode], renderer="skeleton")
-    assert [f.tobytes() for f in drawn] == [f.tobytes() for f in expected]
+    assert [f.tobytes() for f in drawn.frames] == [f.tobytes() for f in expected.frames]
     with pytest.raises(ConfigError, match="hyperdyn doctor"):
         side_by_side(family, factors, [episode], renderer="mujoco")
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 import torch
 from torch import Tensor
 
@@ -75,3 +78,37 @@ def test_a_shifted_plan_is_one_step_later() -> None:
     for now, then in ((plan.actions, later.actions), (plan.elites, later.elites)):
         assert torch.equal(then[..., :-1, :], now[..., 1:, :])
         assert torch.equal(then[..., -1, :], now[..., -1, :])
+
+
+def towards(angle: float) -> Any:
+    """Cost of the squared distance on the circle to an angle in units of pi."""
+
+    def cost(actions: Tensor) -> Tensor:
+        return (2 - 2 * torch.cos(torch.pi * (actions - angle))).sum((2, 3))
+
+    return cost
+
+
+def test_a_direction_that_goes_round_is_found_across_the_end() -> None:
+    """A Gaussian around 0.9 that stops at 1 would have no candidate at -0.95."""
+    narrow = CEM(horizon=1, iterations=6, std=0.1, min_std=0.01, periodic=[0])
+    start = Plan(torch.full((1, 1, 1), 0.9), torch.zeros(1))
+    found = narrow.plan(towards(-0.95), 1, generator(), start).actions
+    torch.testing.assert_close(found, torch.full((1, 1, 1), -0.95), atol=0.02, rtol=0)
+    stuck = CEM(horizon=1, iterations=6, std=0.1, min_std=0.01).plan(towards(-0.95), 1, generator(), start).actions
+    assert stuck.item() > 0.9
+
+
+def test_the_mean_of_directions_at_both_ends_is_between_them() -> None:
+    plan = CEM(horizon=1, iterations=1, elites=20, keep=0, std=1.0, periodic=[0]).plan(towards(1.0), 1, generator())
+    assert (plan.elites.sign().sum(1).abs() < 20).all()  # some at either end
+    assert plan.actions.abs().item() > 0.95
+
+
+def test_exploring_finds_what_a_narrow_start_would_miss() -> None:
+    def cost(actions: Tensor) -> Tensor:
+        return torch.minimum(3 * (actions - 0.8).square(), 0.1 + actions.square()).sum((2, 3))  # a valley at 0 as well
+
+    narrow = {"horizon": 1, "iterations": 4, "std": 0.1, "execute": "best"}
+    assert CEM(**narrow).plan(cost, 1, generator()).actions.abs().item() < 0.1
+    assert CEM(**narrow, explore=0.5).plan(cost, 1, generator()).actions.item() == pytest.approx(0.8, abs=0.05)

@@ -259,3 +259,25 @@ def test_so_many_steps_of_a_plan_are_executed_before_the_next(point_mass: Family
 def test_no_more_of_a_plan_than_there_is_can_be_executed(point_mass: Family) -> None:
     with pytest.raises(ConfigError, match="horizon, 3"):
         run(point_mass, planner=Counting(), replan=4)
+
+
+def test_nothing_is_planned_for_a_tile_whose_episodes_have_all_ended(point_mass: Family) -> None:
+    def over(obs: Tensor, action: Tensor, next_obs: Tensor) -> Tensor:
+        return next_obs[..., 0] == next_obs[..., 0]  # the first step ends it
+
+    seen: list[Context] = []
+    done = run(point_mass, adapt=recorder(seen), termination=over)
+    assert len(seen) == len(done.seconds) == 1
+    assert done.length.tolist() == [1, 1, 1]
+    assert done.action.shape[1] == 6
+    seen.clear()
+    kept = run(point_mass, adapt=recorder(seen), termination=over, keep_candidates=2)
+    assert kept.candidates is not None
+    assert len(seen) == kept.candidates.shape[1] == 6
+
+
+def test_what_a_true_expert_foresees_is_what_happens(point_mass: Family) -> None:
+    done = run(point_mass, foresee=True, replan=2, tile=2)
+    assert done.predicted is not None
+    np.testing.assert_allclose(done.predicted, done.obs[:, 1:], atol=1e-5)
+    assert run(point_mass).predicted is None

@@ -32,6 +32,8 @@ class Pushing(gymnasium.Env[Array, NDArray[np.float32]]):
     (x, y, yaw), whether an obstacle was touched by object or tool (0 or 1), and three obstacles (x, y) [m], those that
     are absent far away. With `outline` 16 more: the object's radius [m] at equal angles from its x axis on.
 
+    An episode ends at the goal.
+
     shape, mass, friction, com_x, com_y, scale, restitution: of the object, see `solids.Properties`.
     obstacles: how many stand between start and goal, 0 to 3.
     arm: what pushes: `cylinder`, or `kuka` or `panda` with the cylinder at its end.
@@ -90,7 +92,7 @@ class Pushing(gymnasium.Env[Array, NDArray[np.float32]]):
             "rested": outcome.rested,
             "seconds": outcome.steps * scales.TIME_STEP,
         }
-        return after, float(objective(before, act, after)), False, False, info
+        return after, float(objective(before, act, after)), info["is_success"], False, info
 
     def views(self) -> Images:
         """What the cameras around the table see now."""

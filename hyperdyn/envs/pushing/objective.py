@@ -51,6 +51,11 @@ def success(obs: T) -> Any:
     return near & (obs[..., scales.TOUCHED] < 0.5)
 
 
+def arrived(obs: T, action: T, next_obs: T) -> Any:
+    """Whether a push ends the episode [...]: the goal is reached. No push is so gentle that one could wait there."""
+    return success(next_obs)
+
+
 def errors(obs: Tensor) -> tuple[Tensor, Tensor]:
     """Distance [m] and absolute turn [rad] to the goal, [...] each, of obs [...,S]."""
     goal = obs[..., scales.GOAL]

@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperdyn.envs.pushing.rotations import turned
-from hyperdyn.envs.pushing.scales import DISTANCE, MAX_OFFSET, SPEED, STANDOFF, TIME_STEP
+from hyperdyn.envs.pushing.scales import (
+    DISTANCE,
+    MAX_OFFSET,
+    OBSTACLE_RADIUS,
+    SPEED,
+    STANDOFF,
+    TIME_STEP,
+    TOOL_RADIUS,
+)
 
 Array = NDArray[np.float64]
 
@@ -31,6 +39,14 @@ class Push:
         """
         start, end = (turned(point + shift, turn).round(9) for point in (self.start, self.end))
         return Push(start, end, round(math.remainder(self.angle + turn, 2 * math.pi), 9), self.steps)
+
+    def meets(self, obstacles: Array) -> bool:
+        """Whether the tool on its way overlaps an obstacle of [n,2]. It passes through: they do not change its way."""
+        along = self.end - self.start
+        gap = obstacles - self.start
+        share = np.clip(gap @ along / (along @ along), 0.0, 1.0)
+        distance = np.linalg.norm(gap - share[:, None] * along, axis=1)
+        return bool((distance < TOOL_RADIUS + OBSTACLE_RADIUS).any())
 
     @property
     def speed(self) -> float:

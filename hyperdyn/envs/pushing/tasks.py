@@ -21,7 +21,8 @@ def draw(rng: np.random.Generator, radius: float, obstacles: int) -> tuple[Array
     """A start (x, y, yaw), a goal (x, y, yaw) and obstacles [3,2], those that are absent at their parking place.
 
     The goal lies GOAL_DISTANCE from the start, inside the workspace, turned by at most GOAL_TURN. Obstacles stand
-    between start and goal, to both sides of the straight way, free of an object of this radius at either end.
+    between start and goal, to both sides of the straight way, free of an object of this radius at either end, and so
+    far from each other that it fits between any two.
     """
     start = np.array([*rng.uniform(-scales.START, scales.START, 2), rng.uniform(-math.pi, math.pi)])
     turn = rng.uniform(-scales.GOAL_TURN, scales.GOAL_TURN)
@@ -51,6 +52,6 @@ def _obstacle(rng: np.random.Generator, start: Array, goal: Array, others: Array
     for aside in np.linspace(0.06, 0.3, TRIES):  # the farther to the side, the more room
         place = start + rng.uniform(0.2, 0.8) * way + rng.choice([-1.0, 1.0]) * rng.uniform(0.0, aside) * left
         free = min(np.linalg.norm(place - start), np.linalg.norm(place - goal)) > clear
-        if free and (np.linalg.norm(others - place, axis=1) > 3 * scales.OBSTACLE_RADIUS).all():
+        if free and (np.linalg.norm(others - place, axis=1) > 2 * clear).all():
             return place
     return place

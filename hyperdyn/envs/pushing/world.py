@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +23,9 @@ SPINNING = 2e-3  # [m] spinning friction of the object at each of its contacts
 TOUCH = 5e-4  # [m] of distance at which two bodies count as touching
 LOOK = 4
 """Steps of the physics between two looks whether the object rests, or the tool has sunk into it."""
+
+Watch = Callable[[Array, Array], None]
+"""Called every LOOK steps with the (x, y, yaw) of the object and the (x, y) of the tool, NaN once it is lifted."""
 
 BOARD = (1.0, 1.0, 1e-4)
 """[m] Half the edges of what is seen of the table. What is felt has no end."""
@@ -89,13 +93,20 @@ class World:
         self.solid = self._settle(Solid.of(properties))
         self.outline = self.solid.body.outline(scales.OUTLINE)
 
-    def push(self, scene: Scene, action: Array) -> Outcome:
-        """What the action [4] does to the object in this scene."""
+    def push(self, scene: Scene, action: Array, watch: Watch | None = None) -> Outcome:
+        """What the action [4] does to the object in this scene, and who watches it."""
         push = push_of(scene.position[:2], action)
         if not self.tool.anywhere:
-            return self._simulate(scene, push)
+            return self._simulate(scene, push, watch)
         place, heading = scene.position[:2], rotations.heading(scene.quaternion)
-        there = self._simulate(scene.moved(-place, -heading), push.moved(-place, -heading))
+
+        def seen(pose: Array, tool: Array) -> None:
+            assert watch is not None
+            xy = rotations.turned(np.stack([pose[:2], tool]), heading) + place
+            watch(np.array([*xy[0], pose[2] + heading]), xy[1])
+
+        inside = scene.moved(-place, -heading), push.moved(-place, -heading)
+        there = self._simulate(*inside, None if watch is None else seen)
         position = np.array([*rotations.turned(there.position[:2], heading) + place, there.position[2]])
         if there.stands:
             quaternion = rotations.about_z(heading + rotations.heading(there.quaternion))
@@ -103,11 +114,11 @@ class World:
             quaternion = rotations.product(rotations.about_z(heading), there.quaternion)
         return replace(there, position=position, quaternion=quaternion)
 
-    def _simulate(self, scene: Scene, push: Push) -> Outcome:
+    def _simulate(self, scene: Scene, push: Push, watch: Watch | None = None) -> Outcome:
         self._build(scene, visible=False)
         if not self.tool.come_down(push):
             return Outcome(scene.position, scene.quaternion, False, True, scene.stands, 0.0, 0)
-        touched = _meets(push, scene.obstacles)
+        touched = push.meets(scene.obstacles)
         sunk, step = 0.0, self.bullet.stepSimulation
         for n in range(push.steps):
             self.tool.drive(push, n)
@@ -115,6 +126,7 @@ class World:
             if n % LOOK == 0:
                 sunk = max(sunk, self._overlap())
                 touched = touched or self._object_touches()
+                self._show(watch, self.tool.position())
         sunk = max(sunk, self._overlap())
         self.tool.lift()
         steps, rested = 0, False
@@ -122,6 +134,7 @@ class World:
             for _ in range(LOOK):
                 step()
             steps += LOOK
+            self._show(watch, np.full(2, np.nan))
             touched = touched or self._object_touches()
             rested = self._rests()
         position, quaternion = self._pose()
@@ -206,6 +219,11 @@ class World:
         position, quaternion = self.bullet.getBasePositionAndOrientation(self._object)
         return self.solid.from_bullet(np.array(position), np.array(quaternion))
 
+    def _show(self, watch: Watch | None, tool: Array) -> None:
+        if watch is not None:
+            position, quaternion = self._pose()
+            watch(np.array([*position[:2], rotations.heading(quaternion)]), tool)
+
     def _rests(self) -> bool:
         linear, angular = self.bullet.getBaseVelocity(self._object)
         return max(map(abs, linear)) < scales.REST_SPEED and max(map(abs, angular)) < scales.REST_SPIN
@@ -225,12 +243,3 @@ class World:
             for obstacle in self._obstacles
             for point in self.bullet.getContactPoints(self._object, obstacle)
         )
-
-
-def _meets(push: Push, obstacles: Array) -> bool:
-    """Whether the tool on its way overlaps an obstacle. It passes through: its way does not depend on what it meets."""
-    along = push.end - push.start
-    gap = obstacles - push.start
-    share = np.clip(gap @ along / (along @ along), 0.0, 1.0)
-    distance = np.linalg.norm(gap - share[:, None] * along, axis=1)
-    return bool((distance < scales.TOOL_RADIUS + scales.OBSTACLE_RADIUS).any())
