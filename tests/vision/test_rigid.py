@@ -68,6 +68,11 @@ def test_what_cannot_be_fitted_has_finite_gradients(pixels: int) -> None:
     assert torch.isfinite(gradient).all()
 
 
+def test_pixels_that_all_go_to_one_point_have_no_direction() -> None:
+    change = rigid_fit(AT, 0.03 - AT, torch.ones(16, 16, dtype=torch.float64))
+    torch.testing.assert_close(change, torch.tensor([0.03, 0.03, 0.0], dtype=torch.float64), atol=1e-12, rtol=0)
+
+
 def test_gradients_agree_with_finite_differences() -> None:
     at = TopDown(cells=4, size=1.0, radius=0.4).centres(4, AT)
     motion = (rigid_motion(at, changes(2)) + 0.1 * torch.randn(2, 2, 4, 4).double()).requires_grad_()
