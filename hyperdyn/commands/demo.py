@@ -18,7 +18,6 @@ from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate.manifest import EvaluationManifest
 from hyperdyn.evaluate.planning import planning_episodes
 from hyperdyn.evaluate.results import Results
-from hyperdyn.evaluate.task import Task
 from hyperdyn.render import Clip, save_gif, side_by_side
 from hyperdyn.report.writer import RESULTS
 from hyperdyn.workers import cores, threads
@@ -112,12 +111,14 @@ def _video(cfg: DictConfig, folders: dict[str, Path]) -> None:
     factors, starts = EvaluationManifest.of(family).systems(settings.splits[0], settings.systems)
     score = next(s for s in Results.load(Path(cfg.run_dir) / RESULTS).planning if s.method == cfg.methods[0])
     i = sorted(range(settings.systems), key=lambda k: score.per_system[k])[settings.systems // 2]
-    task = Task(family, factors[[i]], starts[i : i + 1], build.construct(settings.planner), settings.steps)
+    task = plan.task_of(settings, family, build.construct(settings.planner), factors[[i]], starts[i : i + 1])
     clips = []
     for method, folder in reversed(folders.items()):
-        (episode,) = planning_episodes(task, load(folder), history=settings.history, progress=f"film {method}")
-        clips.append(Clip(method, episode.state[0], episode.reward[0]))
-    film = side_by_side(family, factors[i], clips)
+        (episode,) = planning_episodes(
+            task, load(folder), history=settings.history, progress=f"film {method}", foresee=True
+        )
+        clips.append(Clip.of(method, episode))
+    film = side_by_side(task.family, factors[i], clips)
     path = Path(cfg.run_dir) / "videos" / "unseen.gif"
     path.parent.mkdir(parents=True, exist_ok=True)
     save_gif(film, path)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from omegaconf import DictConfig
 
 from hyperdyn import build
 from hyperdyn.commands.runs import Run, together, trained
+from hyperdyn.envs.spec import Family
 from hyperdyn.evaluate import planning
 from hyperdyn.evaluate.earlier import Earlier
 from hyperdyn.evaluate.manifest import EvaluationManifest
 from hyperdyn.evaluate.outcome import Outcome
 from hyperdyn.evaluate.results import PlanningScore, Results
-from hyperdyn.evaluate.task import Task
+from hyperdyn.evaluate.task import Doubles, Task
 from hyperdyn.planning.base import AbstractPlanner
 from hyperdyn.report.console import print_results
 from hyperdyn.workers import cores
@@ -27,19 +30,22 @@ def run(cfg: DictConfig) -> None:
     print_results(together(kept))
 
 
+def task_of(cfg: DictConfig, family: Family, planner: AbstractPlanner, factors: Doubles, starts: Sequence[int]) -> Task:
+    """The task that a configuration of `hyperdyn plan` describes, on systems with factors [B,F]."""
+    earlier = Earlier.asked(family, cfg.support, build.plain(cfg.get("behaviour")))
+    setting = build.plain(cfg.env_kwargs)
+    return Task(family, factors, starts, planner, cfg.steps, cfg.risk, cfg.replan, earlier, setting)
+
+
 def _plan(run: Run, cfg: DictConfig, planner: AbstractPlanner) -> Results:
     family = build.family(run.cfg.env)
     manifest = EvaluationManifest.of(family)
-    earlier, setting = (
-        Earlier.asked(family, cfg.support, build.plain(cfg.get("behaviour"))),
-        build.plain(cfg.env_kwargs),
-    )
     scores: list[PlanningScore] = []
     seconds = None
     workers = cores() if cfg.workers is None else int(cfg.workers)
     for split in cfg.splits:
         factors, starts = manifest.systems(split, cfg.systems)
-        task = Task(family, factors, starts, planner, cfg.steps, cfg.risk, cfg.replan, earlier, setting)
+        task = task_of(cfg, family, planner, factors, starts)
         title = f"plan with {run.cfg.method}, {split}"
         episodes = planning.planning_episodes(task, run.model, history=cfg.history, workers=workers, progress=title)
         seconds = planning.seconds_per_decision(episodes)

@@ -25,12 +25,14 @@ class Earlier:
 
     They depend on the system and on the seed of its start alone, so every method sees the same ones.
 
+    family: as the models were trained with it, whatever is changed in the episode that is planned.
     shown: what results call the behaviour; empty for the family's own.
 
     Raises:
         ConfigError: fewer than one step.
     """
 
+    family: Family
     steps: int
     behaviour: AbstractBehaviour
     shown: str = ""
@@ -45,18 +47,18 @@ class Earlier:
         if steps == 0:
             return None
         if behaviour is None:
-            return cls(steps, construct(compose("collect", [f"behaviour={family.behaviour}"]).behaviour))
+            return cls(family, steps, construct(compose("collect", [f"behaviour={family.behaviour}"]).behaviour))
         made = construct(behaviour)
-        return cls(steps, made, type(made).__name__)
+        return cls(family, steps, made, type(made).__name__)
 
-    def context(self, family: Family, factors: NDArray[np.float64], starts: Sequence[int]) -> Context:
+    def context(self, factors: NDArray[np.float64], starts: Sequence[int]) -> Context:
         """The context [B,K] of B systems with factors [B,F]; what followed the end of an episode is masked."""
-        played = [self._play(family, row, int(seed)) for row, seed in zip(factors, starts, strict=True)]
+        played = [self._play(row, int(seed)) for row, seed in zip(factors, starts, strict=True)]
         obs, action, length = (torch.from_numpy(np.concatenate(rows)) for rows in zip(*played, strict=True))
         mask = torch.arange(self.steps) < length[:, None]
         return Context(Transitions(obs[:, :-1], action, obs[:, 1:]), mask)
 
-    def _play(self, family: Family, factors: NDArray[np.float64], seed: int) -> tuple[Any, Any, Any]:
-        job = EpisodeJob(family, self.behaviour, "interpolation", episodes=1, steps=self.steps, seed=seed, round=0)
+    def _play(self, factors: NDArray[np.float64], seed: int) -> tuple[Any, Any, Any]:
+        job = EpisodeJob(self.family, self.behaviour, "interpolation", episodes=1, steps=self.steps, seed=seed, round=0)
         played = job((0, factors))
         return played.obs, played.action, played.length

@@ -76,7 +76,7 @@ def _known_before(
     if model is None or task.earlier is None:
         return look
     rows = list(numbers)
-    known = task.earlier.context(task.family, np.asarray(task.factors)[rows], [int(task.starts[i]) for i in rows])
+    known = task.earlier.context(np.asarray(task.factors)[rows], [int(task.starts[i]) for i in rows])
     return known if look is None else replace(known, views=look.views)
 
 

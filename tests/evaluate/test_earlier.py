@@ -33,7 +33,7 @@ def fast(obs: Tensor, action: Tensor, next_obs: Tensor) -> Tensor:
 
 def test_they_are_steps_of_the_system_itself_from_another_start(point_mass: Family) -> None:
     factors = point_mass.draw("interpolation", 3, 0)
-    context = Earlier(8, RandomUniform()).context(point_mass, factors, STARTS)
+    context = Earlier(point_mass, 8, RandomUniform()).context(factors, STARTS)
     steps, simulator = context.history, point_mass.simulate(factors)
     assert context.mask.all()
     assert steps.obs.shape == (3, 8, 2)
@@ -47,14 +47,14 @@ def test_they_are_steps_of_the_system_itself_from_another_start(point_mass: Fami
 
 def test_they_depend_on_the_system_and_its_start_alone(point_mass: Family) -> None:
     factors = point_mass.draw("interpolation", 3, 0)
-    whole = Earlier(8, RandomUniform()).context(point_mass, factors, STARTS)
-    part = Earlier(8, RandomUniform()).context(point_mass, factors[1:2], STARTS[1:2])
+    whole = Earlier(point_mass, 8, RandomUniform()).context(factors, STARTS)
+    part = Earlier(point_mass, 8, RandomUniform()).context(factors[1:2], STARTS[1:2])
     torch.testing.assert_close(part.history.next_obs[0], whole.history.next_obs[1], rtol=0, atol=0)
 
 
 def test_what_followed_the_end_of_an_episode_is_not_shown(point_mass: Family) -> None:
     ends = replace(point_mass, termination=fast)
-    context = Earlier(8, RandomUniform()).context(ends, point_mass.draw("interpolation", 3, 0), STARTS)
+    context = Earlier(ends, 8, RandomUniform()).context(point_mass.draw("interpolation", 3, 0), STARTS)
     for row, next_obs in zip(context.mask, context.history.next_obs, strict=True):
         over = fast(next_obs, next_obs, next_obs).nonzero()
         length = 8 if not len(over) else int(over[0]) + 1
@@ -70,9 +70,9 @@ def test_every_decision_sees_them_before_what_happened(point_mass: Family, point
         return adapt(context)
 
     point_mass_truth.adapt = recorded
-    asked = task(point_mass, earlier=Earlier(5, RandomUniform()))
+    asked = task(point_mass, earlier=Earlier(point_mass, 5, RandomUniform()))
     planning_episodes(asked, point_mass_truth, history=2)
-    known = asked.earlier.context(point_mass, asked.factors, STARTS)
+    known = asked.earlier.context(asked.factors, STARTS)
     assert len(contexts) == 6
     for context in contexts:
         assert context.mask.shape == (3, 7)
@@ -86,7 +86,7 @@ def near(obs: Tensor) -> Tensor:
 def test_results_name_both_and_leave_floor_and_ceiling_alone(point_mass: Family) -> None:
     judged = replace(point_mass, success=near)
     outcome = Outcome(np.zeros(3), np.array([1.0, 0.0, 1.0]))
-    asked = [task(judged), *(task(judged, earlier=Earlier(k, RandomUniform())) for k in (1, 5))]
+    asked = [task(judged), *(task(judged, earlier=Earlier(judged, k, RandomUniform())) for k in (1, 5))]
     scores = [outcome.score(t, "m", "interpolation", 0, 0) for t in asked]
     scores.append(outcome.score(asked[2], "m", "interpolation", 2, 0))
     scores += [outcome.score(t, name, "interpolation", 0, 0) for t in asked for name in (FLOOR, CEILING)]
@@ -105,7 +105,7 @@ def test_another_setting_or_behaviour_is_another_way_of_planning(point_mass: Fam
     assert changed.share(0, 2).family.env_kwargs == changed.family.env_kwargs
     assert changed.how == base.how + ", obstacles=3" == how(PLANNER, 0.0, 1, {"obstacles": 3})
     assert changed.key != base.key
-    asked = task(family, earlier=Earlier(1, RandomUniform(), "RandomUniform"))
+    asked = task(family, earlier=Earlier(family, 1, RandomUniform(), "RandomUniform"))
     assert asked.how == base.how + ", earlier=RandomUniform"
     assert asked.key == base.key  # the ceiling knows nothing of them
     with pytest.raises(ConfigError, match="did you mean 'obstacles'"):
