@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,17 +14,17 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from hyperdyn.errors import ConfigError, nearest
+from hyperdyn.errors import ConfigError, ShapeError, nearest
 
 OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
+    ast.Add: lambda a, b: _number(a) + _number(b),
+    ast.Sub: lambda a, b: _number(a) - _number(b),
+    ast.Mult: lambda a, b: _number(a) * _number(b),
+    ast.Div: lambda a, b: _number(a) / _number(b),
+    ast.Mod: lambda a, b: _number(a) % _number(b),
+    ast.Pow: lambda a, b: _power(_number(a), _number(b)),
+    ast.USub: lambda a: -_number(a),
+    ast.UAdd: lambda a: +_number(a),
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
     ast.Gt: operator.gt,
@@ -50,11 +51,11 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "max": lambda a, b: torch.maximum(_tensor(a), _tensor(b)),
     "clip": lambda a, low, high: torch.minimum(torch.maximum(_tensor(a), _tensor(low)), _tensor(high)),
     "where": lambda yes, a, b: torch.where(_tensor(yes).bool(), _tensor(a), _tensor(b)),
-    "sum": lambda a: a.sum(-1, keepdim=True),
-    "mean": lambda a: a.mean(-1, keepdim=True),
-    "norm": lambda a: a.norm(dim=-1, keepdim=True),
-    "any": lambda a: a.any(-1, keepdim=True),
-    "all": lambda a: a.all(-1, keepdim=True),
+    "sum": lambda a: _number(_tensor(a)).sum(-1, keepdim=True),
+    "mean": lambda a: _number(_tensor(a)).mean(-1, keepdim=True),
+    "norm": lambda a: _number(_tensor(a)).norm(dim=-1, keepdim=True),
+    "any": lambda a: _tensor(a).any(-1, keepdim=True),
+    "all": lambda a: _tensor(a).all(-1, keepdim=True),
 }
 """`sum`, `mean`, `norm`, `any` and `all` are over the entries of a vector, such as `action` or `obs[2:5]`."""
 
@@ -67,8 +68,11 @@ class Expression:
     names: the vectors and numbers that may occur.
     entries: of some of the vectors, what their entries are called; a unit in brackets need not be written.
 
+    A comparison counts as 0 or 1 in arithmetic.
+
     Raises:
-        ConfigError: a formula that cannot be read, or that names what there is not.
+        ConfigError: a formula that cannot be read, or that names what there is not. When called: that cannot be computed.
+        ShapeError: when called: an entry that a vector does not have.
     """
 
     source: str
@@ -76,14 +80,20 @@ class Expression:
     entries: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._check(self._tree())
+        try:
+            self._check(self._tree())
+        except RecursionError as error:
+            raise ConfigError("a formula is nested too deeply", got=f"{self.source[:40]} ...") from error
 
     def used(self) -> set[str]:
         """The names that occur in the formula."""
         return {node.id for node in ast.walk(self._tree()) if isinstance(node, ast.Name)} & set(self.names)
 
     def __call__(self, **values: Any) -> Any:
-        return self._value(self._tree(), values)
+        try:
+            return self._value(self._tree(), values)
+        except (ArithmeticError, AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+            raise ConfigError(f"the formula {self.source} cannot be computed", got=error) from error
 
     def _tree(self) -> ast.expr:
         try:
@@ -97,7 +107,7 @@ class Expression:
         if isinstance(node, ast.Name):
             return values[node.id]
         if isinstance(node, ast.Subscript):
-            return values[node.value.id][..., self._index(node)]  # type: ignore[attr-defined]
+            return self._entries(node, values[node.value.id])  # type: ignore[attr-defined]
         if isinstance(node, ast.UnaryOp):
             return OPERATORS[type(node.op)](self._value(node.operand, values))
         if isinstance(node, ast.BinOp):
@@ -111,6 +121,13 @@ class Expression:
         assert isinstance(node, ast.Call)
         assert isinstance(node.func, ast.Name)
         return FUNCTIONS[node.func.id](*(self._value(a, values) for a in node.args))
+
+    def _entries(self, node: ast.Subscript, vector: Any) -> Any:
+        found = vector[..., self._index(node)]
+        if not found.shape[-1]:
+            there = f"entries 0 to {vector.shape[-1] - 1}"
+            raise ShapeError(f"no such entry in the formula {self.source}", got=ast.unparse(node), expected=there)
+        return found
 
     def _check(self, node: ast.AST) -> None:
         """Raises ConfigError at the first part of the formula that is none."""
@@ -150,19 +167,32 @@ class Expression:
         vector = node.value.id  # type: ignore[attr-defined]
         try:
             if isinstance(node.slice, ast.Slice):
-                ends = (node.slice.lower, node.slice.upper, node.slice.step)
-                return slice(*(None if end is None else ast.literal_eval(end) for end in ends))
-            index = ast.literal_eval(node.slice)
+                ends = [ast.literal_eval(end) if end else None for end in (node.slice.lower, node.slice.upper)]
+                if node.slice.step is None and all(end is None or type(end) is int for end in ends):
+                    return slice(*ends)
+            index = None if isinstance(node.slice, ast.Slice) else ast.literal_eval(node.slice)
         except ValueError:
             index = None
         if isinstance(index, str):
             names = [name.partition(" [")[0] for name in self.entries.get(vector, ())]
             self._known(index, names)
             return slice(names.index(index), names.index(index) + 1)
-        if not isinstance(index, int):
-            raise ConfigError(f"an index in the formula {self.source}", got=ast.unparse(node), fix=f"{vector}[0]")
+        if type(index) is not int:
+            fix = f"{vector}[0], or {vector}[0:2]"
+            raise ConfigError(f"an index in the formula {self.source}", got=ast.unparse(node), fix=fix)
         return slice(index, index + 1 or None)
 
 
 def _tensor(value: Any) -> Tensor:
     return torch.as_tensor(value)
+
+
+def _number(value: Any) -> Any:
+    """A comparison as 0 or 1."""
+    return value.to(torch.get_default_dtype()) if isinstance(value, Tensor) and value.dtype == torch.bool else value
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    """Of two plain numbers too a real number, or none: Python's own is complex where no real one is."""
+    plain = isinstance(base, float) and isinstance(exponent, float)
+    return math.pow(base, exponent) if plain else base**exponent

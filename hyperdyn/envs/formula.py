@@ -41,11 +41,8 @@ class Formula:
         plain = isinstance(obs, np.ndarray)
         obs, action, next_obs = (torch.as_tensor(v) for v in (obs, action, next_obs))
         control = self._control(action)
-        value = torch.as_tensor(
-            self._expression()(obs=obs, action=action, next_obs=next_obs, control=control, dt=self.dt),
-            dtype=None,
-            device=obs.device,
-        )
+        value = self._expression()(obs=obs, action=action, next_obs=next_obs, control=control, dt=self.dt)
+        value = torch.as_tensor(value, device=obs.device)
         if value.ndim and value.shape[-1] != 1:
             raise ShapeError(
                 f"a formula gives a vector: {self.source}", got=tuple(value.shape), fix="sum(...), or name an entry"
@@ -66,16 +63,20 @@ class Formula:
         return low + share * (high - low)
 
 
-def formula(source: Any, entries: Sequence[str], **about: Any) -> Any:
-    """A formula for a string; a function as it is.
+def formula(source: Any, entries: Sequence[str], *, obs_dim: int, **about: Any) -> Any:
+    """A formula for a string, tried on zeros; a function as it is.
 
     Raises:
-        ConfigError: neither.
+        ConfigError: neither, or a formula that cannot be computed.
+        ShapeError: a formula of entries that there are not, or one that gives a vector.
     """
     if callable(source) or source is None:
         return source
     if isinstance(source, (str, int, float)):
-        return Formula(str(source), entries=tuple(entries), **about)
+        made = Formula(str(source), entries=tuple(entries), **about)
+        obs = torch.zeros(1, obs_dim)
+        made(obs, torch.zeros(1, len(made.low)), obs)
+        return made
     raise ConfigError(
         "neither a formula nor a function",
         got=source,

@@ -16,7 +16,7 @@ from hyperdyn.envs import load
 from hyperdyn.envs.adapter import gymnasium_family
 from hyperdyn.envs.checks import check_family
 from hyperdyn.envs.spec import Family
-from hyperdyn.errors import ConfigError, EnvError
+from hyperdyn.errors import ConfigError, EnvError, ShapeError
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "gymnasium"
 G = {"g": {"unit": "m/s^2", "nominal": 10.0, "train": [[8, 12]]}}
@@ -191,12 +191,14 @@ def test_pixels_are_left_aside(env: type[Filmed], observation: str) -> None:
         ({"env_id": "Pendulumm-v1"}, "there is no environment"),
         ({"env_id": "no_such_module:Pendulum-v1"}, "needs a module"),
         ({"factors": {"gee": G["g"]}}, "does not take a factor"),
+        ({"env_id": f"{__name__}:Pendulum-v1", "factors": {"gee": G["g"]}}, "expected: render_mode, g"),
         ({"factors": {"g": {**G["g"], "trian": [1]}}}, "did you mean 'train'"),
         ({"attributes": {"no.such": "g"}}, "no.such"),
         ({"attributes": {"a b": "g"}}, "no path"),
         ({"attributes": {"g": "gg"}}, "did you mean 'g'"),
         ({"objective": ["x"]}, "neither a formula nor a function"),
         ({"objective": "obs[theta]"}, "an index"),
+        ({"objective": "obs[0] / (1 - 1)**-1"}, "cannot be computed"),
         ({"physics": "magic"}, "there are: attribute"),
         ({"env_id": "MountainCarContinuous-v0", "factors": {}}, "how long an action lasts"),
     ],
@@ -204,6 +206,16 @@ def test_pixels_are_left_aside(env: type[Filmed], observation: str) -> None:
 def test_what_cannot_be_is_a_config_error(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         pendulum(**changes)
+
+
+@pytest.mark.parametrize("changes", [{"objective": "sum(obs[3])"}, {"termination": "obs > 0"}])
+def test_a_formula_that_does_not_fit_is_found_when_the_family_is_made(changes: dict[str, Any]) -> None:
+    with pytest.raises(ShapeError):
+        pendulum(**changes)
+
+
+def test_an_id_that_imports_its_module_has_the_limit_of_its_registration() -> None:
+    assert pendulum(env_id=f"{__name__}:Pendulum-v1").episode_steps == pendulum().episode_steps == 200
 
 
 def test_without_an_inverse_the_error_says_how_to_go_on() -> None:

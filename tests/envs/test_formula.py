@@ -75,12 +75,42 @@ def test_arrays_give_arrays_and_any_number_of_rows() -> None:
     [
         "__import__('os')", "obs.data", "(lambda: 0)()", "[x for x in obs]", "open('f')", "'text'", "obs @ obs",
         "f'{obs}'", "obs[0:2][0]", "where(obs > 0, 1)", "sin(a=1)", "obs[", "oobs[0]", "obs['spede']",
-        "obs if 1 else 2",        "obs[1.5]", "sum", "True.real",
+        "obs if 1 else 2",        "obs[1.5]", "sum", "True.real", "obs[::-1]", "obs['angle':'speed']", "obs[0.5:1]",
+        "obs[True]", "-" * 5000 + "1", "1+" * 5000 + "1",
     ],
 )  # fmt: skip
 def test_nothing_else_is_a_formula(source: str) -> None:
     with pytest.raises(ConfigError):
         reward(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["9**9**9**9", "1 / 0", "1 % 0", "(-1)**0.5", "dt[0]", "obs[0:2] + obs"],
+)
+def test_what_cannot_be_computed_is_an_error_that_says_so(source: str) -> None:
+    three, one = torch.ones(4, 3), torch.ones(4, 1)
+    with pytest.raises(ConfigError, match="cannot be computed"):
+        reward(source)(three, one, three)
+
+
+@pytest.mark.parametrize("source", ["obs[2]", "sum(obs[2])", "any(obs[2:] > 0)", "obs[-3]", "action[1]"])
+def test_an_entry_that_is_not_there_is_no_zero(source: str) -> None:
+    obs, action = torch.ones(4, 2), torch.ones(4, 1)
+    with pytest.raises(ShapeError, match="no such entry"):
+        reward(source)(obs, action, obs)
+
+
+def test_comparisons_count_as_0_or_1() -> None:
+    obs, action = torch.tensor([[1.0, 2.0], [-1.0, 2.0]]), torch.zeros(2, 1)
+    for source, expected in {
+        "(obs[0] > 0) + (obs[1] > 0)": [2, 1],
+        "(obs[0] > 0) - (obs[1] > 0)": [0, -1],
+        "-(obs[0] > 0)": [-1, 0],
+        "sum(obs > 0)": [2, 1],
+        "mean(obs > 0)": [1, 0.5],
+    }.items():
+        torch.testing.assert_close(reward(source)(obs, action, obs), torch.tensor(expected, dtype=torch.float32))
 
 
 def test_a_typo_names_the_nearest() -> None:

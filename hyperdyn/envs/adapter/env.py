@@ -224,8 +224,13 @@ def _is_vector(value: Any) -> bool:
         return False
 
 
+def registered(env_id: str) -> Any:
+    """Gymnasium's specification of an id whose module, if it names one, is imported already."""
+    return gymnasium.spec(env_id.rpartition(":")[2])
+
+
 def _signature(env_id: str) -> str:
-    entry = gymnasium.spec(env_id).entry_point
+    entry = registered(env_id).entry_point
     made = gymnasium.envs.registration.load_env_creator(entry) if isinstance(entry, str) else entry
     return ", ".join(inspect.signature(made).parameters) if made is not None else ""
 

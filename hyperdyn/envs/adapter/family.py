@@ -6,10 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-import gymnasium
-
 from hyperdyn.envs.adapter import attributes as later
-from hyperdyn.envs.adapter.env import AdaptedEnv, Adapter, Env, parsed
+from hyperdyn.envs.adapter.env import AdaptedEnv, Adapter, Env, parsed, registered
 from hyperdyn.envs.adapter.physics import KINDS
 from hyperdyn.envs.formula import formula
 from hyperdyn.envs.spec import SPLITS, Factor, Family
@@ -77,7 +75,8 @@ def gymnasium_family(
     )
     env = adapter(env_id, **{**(env_kwargs or {}), **{n: f.nominal for n, f in declared.items()}})
     seconds, actions = _dt(name, dt, env), env.actions
-    about = {"dt": seconds, "low": actions.low, "high": actions.high, "choices": actions.choices}
+    S = env.observation_space.shape[0]  # type: ignore[index]
+    about = {"dt": seconds, "low": actions.low, "high": actions.high, "choices": actions.choices, "obs_dim": S}
     steps = episode_steps or _own_steps(env)
     env.close()
     return Family(
@@ -85,7 +84,7 @@ def gymnasium_family(
         env_id=env_id,
         factors=declared,
         state={  # type: ignore[arg-type]
-            "obs_dim": env.observation_space.shape[0],  # type: ignore[index]
+            "obs_dim": S,
             "action_dim": len(actions.low),
             "drop": drop,
             "angles": angles,
@@ -133,4 +132,4 @@ def _dt(name: str, declared: float | None, env: AdaptedEnv) -> float:
 
 def _own_steps(env: AdaptedEnv) -> int:
     """Of the registration, if it has a limit; 200 otherwise."""
-    return gymnasium.spec(env.env_id).max_episode_steps or 200
+    return int(registered(env.env_id).max_episode_steps or 200)
