@@ -11,7 +11,7 @@ from ray_casting import Box, Camera, around, photograph
 from torch import Tensor
 
 from hyperdyn.errors import ConfigError
-from hyperdyn.nn.vision.topdown import HEIGHT_UNIT, TopDown
+from hyperdyn.nn.vision.topdown import HEIGHT_UNIT, TopDown, filled
 from hyperdyn.views import Views
 
 LENS = TopDown(cells=20, size=0.2)
@@ -61,6 +61,29 @@ def test_a_front_further_by_a_quarter_turn_turns_the_picture_back() -> None:
     seen = photograph([BOX], cameras())
     picture, turned = look(seen), look(seen.turned(torch.tensor([math.pi / 2])))
     torch.testing.assert_close(turned, picture.rot90(1, (2, 3)))
+
+
+def test_holes_are_filled_and_nothing_is_added_around() -> None:
+    whole = look(photograph([BOX], cameras()))
+    full = whole[0, 0].nonzero()
+    low, high = full.amin(0), full.amax(0)  # two holes within, each between points on all sides
+    holed = whole.clone()
+    for i, j in ((low[0] + 1, low[1] + 1), (high[0] - 1, high[1] - 2)):
+        holed[:, :, i, j] = 0
+    there = filled(holed)
+    assert torch.equal(there[:, 0], whole[:, 0])
+    torch.testing.assert_close(there[:, 2:], whole[:, 2:])
+    assert torch.equal(filled(torch.zeros_like(whole)), torch.zeros_like(whole))
+    point = torch.zeros_like(whole)
+    point[:, :, 7, 9] = 1
+    assert torch.equal(filled(point), point)
+
+
+def test_a_coarse_image_shows_no_holes() -> None:
+    coarse = [replace(camera, pixels=(40, 40), f=108.0) for camera in cameras()]
+    x, y = LENS.centres(20, LIKE)
+    inside = (x.abs() < 0.045 - 0.012) & (y.abs() < 0.025 - 0.012)
+    assert (look(photograph([BOX], coarse))[0, 0][inside] == 1).all()
 
 
 def test_other_things_on_the_table_are_not_in_it_where_the_object_is_known() -> None:
