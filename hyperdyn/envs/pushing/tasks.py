@@ -14,7 +14,8 @@ Array = NDArray[np.float64]
 GAP = 0.02
 """[m] at least between an obstacle and the object at the start, or as it should lie at the end."""
 
-TRIES = 200
+NARROW, WIDER = 0.06, 1e-3
+"""[m] to either side of the straight way in which a place is sought first, and by how much more after each failure."""
 
 
 def draw(rng: np.random.Generator, radius: float, obstacles: int) -> tuple[Array, Array, Array]:
@@ -49,9 +50,10 @@ def _obstacle(rng: np.random.Generator, start: Array, goal: Array, others: Array
     way = goal - start
     left = np.array([-way[1], way[0]]) / np.linalg.norm(way)
     clear = radius + scales.OBSTACLE_RADIUS + GAP
-    for aside in np.linspace(0.06, 0.3, TRIES):  # the farther to the side, the more room
+    aside = NARROW
+    while True:
         place = start + rng.uniform(0.2, 0.8) * way + rng.choice([-1.0, 1.0]) * rng.uniform(0.0, aside) * left
         free = min(np.linalg.norm(place - start), np.linalg.norm(place - goal)) > clear
-        if free and (np.linalg.norm(others - place, axis=1) > 2 * clear).all():
+        if free and (np.linalg.norm(others - place, axis=1) > 2 * clear - GAP).all():
             return place
-    return place
+        aside += WIDER  # the farther to the side, the more room
