@@ -47,6 +47,14 @@ def test_what_does_not_move_is_left_behind(model, picture):
     )
 
 
+def test_what_moves_beside_the_body_is_seen_to_move(model, picture):
+    """Two pixels along x and one along y, from a frame that stays."""
+    step = model.lens.size / 16
+    own = motion(model, torch.tensor([[[2 * step, step, 0.0]]]), moving=1.0)
+    after = model.next_picture(picture, own, torch.zeros(1, 1, 3))
+    torch.testing.assert_close(after[..., 1:, 2:], picture[..., :-1, :-2], atol=1e-5, rtol=0)
+
+
 def test_a_picture_is_composed_of_what_moves_and_what_stays(model, picture):
     change = torch.tensor([[[0.02, 0.03, 0.4]]])
     moved, stayed, half = (model.next_picture(picture, motion(model, change, m), change) for m in (1.0, 0.0, 0.5))

@@ -59,7 +59,7 @@ def test_what_is_seen_matters(model):
     ]
     assert (found[0] - found[1]).abs().max() > 1e-4
     assert (found[0] - found[3]).abs().max() > 1e-4
-    assert torch.equal(found[2], found[3])  # no pixel of it is as good as no look
+    torch.testing.assert_close(found[2], found[3], atol=1e-6, rtol=0)  # no pixel of it is as good as no look
 
 
 def test_a_planted_rigid_law_is_learned(model):
@@ -99,6 +99,14 @@ def test_the_loss_is_asked_for_in_training_alone(model):
     none = Context(pushes(2, 3), torch.zeros(2, 3, dtype=torch.bool))
     assert torch.equal(model.adapt(none).aux_loss, torch.zeros(2))
     assert model.eval().adapt(given).aux_loss is None
+
+
+def test_masked_transitions_have_no_part_in_the_loss(model):
+    given = context(2, 4, views(*BOXES))
+    h, rows = given.history, [1, 3]
+    some = replace(given, mask=torch.tensor([False, True, False, True]).expand(2, 4))
+    left = Context(Transitions(*(v[:, rows] for v in (h.obs, h.action, h.next_obs))), given.mask[:, rows], given.views)
+    torch.testing.assert_close(model.adapt(some).aux_loss, model.adapt(left).aux_loss)
 
 
 def test_constant_entries_stay(model):

@@ -103,7 +103,11 @@ class Encounter(nn.Module):
         given: [B,1 or N,.,n/4,n/4]. observed: [B,N,.,n/2,n/2].
         """
         B, N, _ = x.shape
-        h = _each(self.glanced, glance) + self.told(x)[..., None, None] + _each(self.maps, self._maps(direction, x))
+        h = (
+            _each(self.glanced, glance)
+            + self.told(x)[..., None, None]
+            + _each(self.maps, direction_maps(self.lens, direction.to(x)))
+        )
         if self.seen is not None and observed is not None:
             h = h + _each(self.seen, observed)
         h = _each(self.down, functional.silu(h))
@@ -113,13 +117,6 @@ class Encounter(nn.Module):
         whole = functional.silu(self.gather(h.flatten(2)))  # [B,N,hidden]
         h = functional.silu(_each(self.mix, h) + self.scatter(whole)[..., None, None])
         return h.view(B, N, *h.shape[2:]), whole
-
-    def _maps(self, direction: Tensor, like: Tensor) -> Tensor:
-        """[B,N,2+2D,n/2,n/2]: where each square is, along the axes and along and beside each direction, edge 2."""
-        x, y = self.lens.centres(self.lens.cells // 2, like) * (2 / self.lens.size)
-        cos, sin = (direction[..., i, None, None].to(like) for i in (0, 1))  # [B,N,D,1,1]
-        own = torch.stack([x, y]).expand(*direction.shape[:2], -1, -1, -1)
-        return torch.cat([own, cos * x + sin * y, cos * y - sin * x], dim=2)
 
 
 @final
@@ -139,6 +136,17 @@ class FlowHead(nn.Module):
         coarse = coarse + self.whole(whole).view_as(coarse)
         fine = functional.interpolate(coarse, size=(self.cells, self.cells), mode="bilinear", align_corners=False)
         return fine.view(B, N, *fine.shape[1:])
+
+
+def direction_maps(lens: TopDown, direction: Tensor) -> Tensor:
+    """[B,N,2+2D,n/2,n/2]: where squares lie along x and y, then along and then to the left of directions [B,N,D,2].
+
+    The edge of the picture is 2.
+    """
+    x, y = lens.centres(lens.cells // 2, direction) * (2 / lens.size)
+    cos, sin = (direction[..., i, None, None] for i in (0, 1))  # [B,N,D,1,1]
+    own = torch.stack([x, y]).expand(*direction.shape[:2], -1, -1, -1)
+    return torch.cat([own, cos * x + sin * y, cos * y - sin * x], dim=2)
 
 
 def flow_error(motion: Tensor, true: Tensor, body: Tensor) -> Tensor:
