@@ -10,7 +10,7 @@ from lightning.pytorch import LightningModule, Trainer
 from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, log, tag
 from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate.prediction import add_batch
-from hyperdyn.evaluate.windows import Windows, systems_of
+from hyperdyn.evaluate.windows import Windows
 from hyperdyn.metrics import HorizonError
 from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.shards.store import ShardStore
@@ -24,7 +24,7 @@ class RolloutError(AbstractEvaluation):
 
     data_dir: folder of shards that holds the splits.
     horizon: T; shown: the steps h <= T that are logged, the last one always.
-    rows, context, seed: see `Windows`.
+    rows, context, seed: see `Windows`. Too little data for them is an error before training begins.
     """
 
     def __init__(
@@ -50,8 +50,10 @@ class RolloutError(AbstractEvaluation):
         self.windows = Windows(tuple(history_sizes), horizon, rows, context, seed)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        store = ShardStore.open(self.data_dir)
         for split in self.splits:
-            systems_of(ShardStore.open(self.data_dir), split)  # better now than after the first thousand steps
+            for _ in self.windows.batches(store, split):  # better now than after the first thousand steps
+                pass
 
     def evaluate(self, trainer: Trainer, model: AbstractDynamics) -> None:
         store = ShardStore.open(self.data_dir)

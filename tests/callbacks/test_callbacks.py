@@ -146,6 +146,16 @@ def test_rollout_error_logs_what_the_evaluation_computes(
     assert [row["step"] for row in rows] == ["1", "3"]
 
 
+def test_too_little_data_to_judge_on_is_an_error_before_training(
+    point_mass: Family, point_mass_store: ShardStore, tmp_path: Path
+) -> None:
+    model = hyper(point_mass)
+    before = copy.deepcopy(model.state_dict())
+    with pytest.raises(ConfigError, match="too little data to evaluate"):
+        fit(model, point_mass_store, tmp_path, [RolloutError(str(point_mass_store.root), rows=10_000)])
+    assert all(torch.equal(model.state_dict()[name], value) for name, value in before.items())
+
+
 def test_curves_are_grouped_by_split_and_family_and_the_charts_find_them(
     point_mass: Family, point_mass_store: ShardStore, tmp_path: Path
 ) -> None:
