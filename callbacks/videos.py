@@ -72,8 +72,8 @@ class Videos(AbstractEvaluation):
             return
         name, family = method_name(model), self.task.family
         if self.beside is None:
-            known = self.history or self.task.support
-            clips = [self._clip(f"{name}, K = 0", model, self.ignorant, 0)] if known else []
+            informed = self.history or self.task.support
+            clips = [self._clip(f"{name}, K = 0", model, self.ignorant, 0)] if informed else []
         else:
             other = load(self.beside).to(next(model.parameters()).device)
             clips = [self._clip(method_name(other), other, self.task, self.history)]

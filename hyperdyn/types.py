@@ -105,8 +105,9 @@ class StateSpec:
         """
         frame = fields.get("frame")
         if isinstance(frame, Mapping):
-            frame = Frame(**{k: tuple(v) if isinstance(v, (list, tuple)) else v for k, v in frame.items()})
-        plain = {k: tuple(v) if isinstance(v, (list, tuple)) else v for k, v in fields.items()}
+            given: dict[str, Any] = {k: tuple(v) if isinstance(v, (list, tuple)) else v for k, v in frame.items()}
+            frame = Frame(**given)
+        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, (list, tuple)) else v for k, v in fields.items()}
         return cls(**{**plain, "frame": frame})
 
     @property

@@ -61,12 +61,12 @@ class PlainExpert:
                 expected="one whose step is s + f(s, a), as of hyper, fixed, concat, film, function_encoder, grbal",
                 fix="export the whole model: hyperdyn export RUN parts=[model]",
             )
+        assert isinstance(expert, (ChangeExpert, GaussianExpert))
         if expert.norm.spec.frame is not None or expert.norm.spec.constant:
             raise ExportError(
                 "this expert predicts in the frame of an object, which plain numbers do not carry",
                 fix="export the whole model: hyperdyn export RUN parts=[model]",
             )
-        assert isinstance(expert, (ChangeExpert, GaussianExpert))
         layers = tuple((_array(_own(w, system)), _array(_own(b, system)[0])) for w, b in found[0])
         norm = expert.norm
         names = ("input_mean", "input_std", "change_mean", "change_std")

@@ -71,7 +71,8 @@ class Expression:
     A comparison counts as 0 or 1 in arithmetic.
 
     Raises:
-        ConfigError: a formula that cannot be read, or that names what there is not. When called: that cannot be computed.
+        ConfigError: a formula that cannot be read, or that names what there is not; when called: one that cannot be
+            computed.
         ShapeError: when called: an entry that a vector does not have.
     """
 

@@ -185,13 +185,15 @@ class Results:
             raise HyperdynError(f"{path} is not a results file", got=repr(error), fix=fix) from error
 
 
+IDENTITY = ("split", "history", "support", "seed", "context", "steps", "planner", "adaptation", "change", "step")
+"""Beside the method, what tells one record from another; each has some of them."""
+
+
 def _newest(records: Iterable[Any]) -> tuple[Any, ...]:
     """One record for each set of identifying fields, in order of first appearance."""
     latest: dict[tuple[Any, ...], Any] = {}
     for r in records:
-        identity = ("split", "history", "support", "seed", "context", "steps", "planner")
-        identity += ("adaptation", "change", "step")
-        latest[(r.method, *(getattr(r, name, None) for name in identity))] = r
+        latest[(r.method, *(getattr(r, name, None) for name in IDENTITY))] = r
     return tuple(latest.values())
 
 

@@ -76,7 +76,13 @@ def gymnasium_family(
     env = adapter(env_id, **{**(env_kwargs or {}), **{n: f.nominal for n, f in declared.items()}})
     seconds, actions = _dt(name, dt, env), env.actions
     S = env.observation_space.shape[0]  # type: ignore[index]
-    about = {"dt": seconds, "low": actions.low, "high": actions.high, "choices": actions.choices, "obs_dim": S}
+    about: dict[str, Any] = {
+        "dt": seconds,
+        "low": actions.low,
+        "high": actions.high,
+        "choices": actions.choices,
+        "obs_dim": S,
+    }
     steps = episode_steps or _own_steps(env)
     env.close()
     return Family(
