@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from hyperdyn.envs.pushing import rotations, scales
 from hyperdyn.envs.pushing.bodies import Array, hull
-from hyperdyn.envs.pushing.cameras import Camera
+from hyperdyn.envs.pushing.cameras import TABLE, Camera
 from hyperdyn.envs.pushing.objective import errors, success
 from hyperdyn.envs.pushing.pushes import push_of
 from hyperdyn.envs.pushing.simulator import PushingSimulator
@@ -91,10 +91,11 @@ class PushView:
         there = Scene(np.array([*pose[:2], 0.0]), rotations.about_z(pose[2]), scene.obstacles)
         if np.allclose(pose[:2], state[:2]):
             there = scene  # as it lies, toppled perhaps
-        rgb = self._system.world.photograph(there, (lens.camera,), lens.height, lens.width).rgb[0]
-        image = Image.fromarray(np.rint(255 * rgb.transpose(1, 2, 0)).astype(np.uint8))
+        seen = self._system.world.photograph(there, (lens.camera,), lens.height, lens.width)
+        image = Image.fromarray(np.rint(255 * seen.rgb[0].transpose(1, 2, 0)).astype(np.uint8))
         goal = lens.mask(self._body, self._observe(state)[scales.GOAL])
-        image.paste(Image.new("RGB", image.size, GOAL), mask=goal.point(lambda v: v // 5))
+        floor = np.asarray(goal) // 5 * (seen.segmentation[0] == TABLE)
+        image.paste(Image.new("RGB", image.size, GOAL), mask=Image.fromarray(floor.astype(np.uint8)))
         image.paste(Image.new("RGB", image.size, GOAL), mask=rim(goal, SMOOTH))
         if expected is not None:
             image.paste(Image.new("RGB", image.size, colour), mask=rim(lens.mask(self._body, expected), SMOOTH))

@@ -56,8 +56,7 @@ def gif(film: Film) -> bytes:
     """An endless GIF; the last picture stays for a second or longer."""
     frames = film.frames
     few = [np.asarray(frames[round(i * (len(frames) - 1) / 3)]) for i in range(4)]
-    colours_of = Image.fromarray(np.concatenate(few))
-    palette = colours_of.quantize(64, method=Image.Quantize.MAXCOVERAGE)  # keeps the colour of small things
+    palette = Image.fromarray(np.concatenate(few)).quantize(64, method=Image.Quantize.FASTOCTREE)
     small = [f.quantize(palette=palette, dither=Image.Dither.NONE) for f in frames]
     durations = [round(1000 * seconds) for seconds in [*film.seconds[:-1], max(1.0, film.seconds[-1])]]
     buffer = io.BytesIO()
