@@ -109,6 +109,17 @@ def test_masked_transitions_have_no_part_in_the_loss(model):
     torch.testing.assert_close(model.adapt(some).aux_loss, model.adapt(left).aux_loss)
 
 
+def test_each_square_moves_by_what_is_seen_of_all_of_the_object(model):
+    """Features of one corner of the picture change the motion in the opposite one."""
+    query = pushes(1, 2)
+    x, direction = model.norm.inputs(query.obs, query.action), model.planar.directions(query.obs, query.action)
+    glance = torch.zeros(1, 1, 16, 8, 8)
+    other = glance.clone()
+    other[..., 0, 0] = 1
+    found = [model.head(*model.encounter(g, x, direction))[..., -1, -1] for g in (glance, other)]
+    assert (found[0] - found[1]).abs().max() > 1e-6
+
+
 def test_constant_entries_stay(model):
     query = pushes(2, 4)
     predicted = rollout(model.adapt(context(2, 3, None)), query.obs, query.action[:, :, None])
