@@ -56,7 +56,8 @@ class PushView:
         pushes, panel = len(clip.action), Panel([], [], [])
         obs = self._observe(clip.states)
         for t, action in enumerate(clip.action.astype(np.float64)):
-            state, expected = clip.states[t], None if clip.predicted is None else clip.predicted[t, :3]
+            state = clip.states[t]
+            expected = None if clip.predicted is None else clip.predicted[t, :3].astype(np.float64)
             if success(obs[t]):
                 break
             note, last = f"push {t + 1} of {pushes}", _distance(obs[t])

@@ -87,12 +87,13 @@ class Pushing(gymnasium.Env[Array, NDArray[np.float32]]):
         before, act = self.observe(self.state), np.asarray(action, dtype=np.float64)
         self.state, outcome = self.system.push(self.state, act)
         after = self.observe(self.state)
+        reached = bool(success(after))
         info = {
-            "is_success": bool(success(after)),
+            "is_success": reached,
             "rested": outcome.rested,
             "seconds": outcome.steps * scales.TIME_STEP,
         }
-        return after, float(objective(before, act, after)), info["is_success"], False, info
+        return after, float(objective(before, act, after)), reached, False, info
 
     def views(self) -> Images:
         """What the cameras around the table see now."""
