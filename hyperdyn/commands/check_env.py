@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
+from types import NoneType
 from typing import Any
 
 from omegaconf import DictConfig
@@ -9,8 +12,8 @@ from omegaconf import DictConfig
 from hyperdyn import build
 from hyperdyn.envs.checks import Fault, check_family
 from hyperdyn.envs.checks.declaration import factor_faults
-from hyperdyn.envs.spec import Factor
-from hyperdyn.errors import EnvError, HyperdynError
+from hyperdyn.envs.spec import SPLITS, Factor
+from hyperdyn.errors import EnvError, HyperdynError, nearest
 
 
 def run(cfg: DictConfig) -> None:
@@ -36,19 +39,47 @@ def run(cfg: DictConfig) -> None:
     print(f"'{node.get('name')}' keeps what it declares")
 
 
+FIELDS = tuple(field.name for field in fields(Factor))
+NEEDED = ("unit", "nominal", "train")
+
+
 def _mended(node: dict[str, Any]) -> list[Fault]:
-    """Faults of the splits, which are taken out of the configuration, so that all else can be looked at too."""
+    """Faults of the factors, which are taken out of the configuration, so that all else can be looked at too."""
     found: list[Fault] = []
-    factors = {name: dict(given) for name, given in dict(node.get("factors") or {}).items()}
-    for name, given in factors.items():
-        try:
-            faults = list(factor_faults(name, Factor(**given)))
-        except TypeError:  # an unknown field: the family will say so
-            continue
-        if faults:
-            found += faults
+    factors = {}
+    for name, declared in dict(node.get("factors") or {}).items():
+        faults, given = _readable(name, declared)
+        splits = list(factor_faults(name, Factor(**given)))
+        if splits:
             given.pop("interpolation", None), given.pop("extrapolation", None)
             if Factor(**given).faults():
                 given.update(train=[given["nominal"]], log=False)
+        found += faults + splits
+        factors[name] = given
     node["factors"] = factors
     return found
+
+
+def _readable(name: str, declared: Any) -> tuple[list[Fault], dict[str, Any]]:
+    """Fields of a factor that cannot be, or are missing; and a declaration that is none of that."""
+    what, expected = f"factor '{name}'", ", ".join(FIELDS)
+    if not isinstance(declared, Mapping):
+        fix = f"{name}: {{unit: ..., nominal: {declared}, train: [[low, high]]}}"
+        return [Fault(f"{what} is no list of fields", declared, expected, fix)], _filled({})
+    found = [
+        Fault(f"a field is missing in {what}", ", ".join(declared), n, f"{n}: ...") for n in NEEDED if n not in declared
+    ]
+    given = {}
+    for key, value in declared.items():
+        if key not in FIELDS:
+            found.append(Fault(f"unknown field in {what}", key, expected, nearest(key, FIELDS)))
+        elif key in SPLITS and not isinstance(value, (list, tuple, NoneType)):
+            found.append(Fault(f"splits of {what}", f"{key}: {value}", "a list", f"{key}: [[low, high]], or [{value}]"))
+        else:
+            given[key] = value
+    return found, _filled(given)
+
+
+def _filled(given: dict[str, Any]) -> dict[str, Any]:
+    nominal = given.get("nominal", 1.0)
+    return {"unit": "?", "nominal": nominal, "train": [nominal], **given}

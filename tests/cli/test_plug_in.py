@@ -104,6 +104,30 @@ def test_check_env_exits_with_1_and_names_all_faults(
     assert main(["check-env", str(EXAMPLES / "gymnasium" / "moon_pendulum.yaml"), "worker=false"]) == 0
 
 
+def test_check_env_names_the_faults_of_all_factors_and_looks_at_the_environment_all_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = (EXAMPLES / "gymnasium" / "moon_pendulum.yaml").read_text()
+    bad = good.replace("unit: m/s^2, ", "").replace(
+        "factors:\n",
+        "factors:\n  m: {unit: kg, nominal: 1, trian: [1]}\n  l: 1\n  max_speed: {unit: '1', nominal: 8, train: 8}\n",
+    )
+    (tmp_path / "bad.yaml").write_text(f"{bad}\ndt: 0.1\nattributes: {m: m, l: l, max_speed: max_speed}\n")
+    assert main(["check-env", f"{tmp_path}/bad.yaml", "worker=false"]) == 1
+    found = {
+        line.removeprefix("fault: ") for line in capsys.readouterr().out.splitlines() if line.startswith("fault: ")
+    }
+    assert found == {
+        "a field is missing in factor 'm'",
+        "unknown field in factor 'm'",
+        "factor 'l' is no list of fields",
+        "splits of factor 'max_speed'",
+        "a field is missing in factor 'g'",
+        *(f"factor '{name}' never varies" for name in ("m", "l", "max_speed")),
+        "dt disagrees with the environment",
+    }
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example package, built from a copy and installed into a folder of its own."""
