@@ -52,7 +52,7 @@ def test_env_has_the_declared_sizes_and_time_step(family: Family) -> None:
 
 
 def test_the_constructors_defaults_are_the_nominal_factors(family: Family) -> None:
-    one, other = gymnasium.make(family.env_id), family.make(family.nominal)
+    one, other = gymnasium.make(family.env_id, **family.env_kwargs), family.make(family.nominal)
     one.reset(seed=0), other.reset(seed=0)
     for action in some_actions(family, 30):
         np.testing.assert_array_equal(one.step(action)[0], other.step(action)[0])

@@ -68,7 +68,7 @@ def test_the_ceiling_of_a_system_is_computed_once(
     np.testing.assert_array_equal(simulator_outcome(task(point_mass).share(1, 2), tmp_path).returns, first[1::2])
     np.testing.assert_array_equal(planning.cached_simulator_outcome(task(point_mass), tmp_path).returns, first)
     assert planned == [0, 1, 2, 3, 4]
-    simulator_outcome(task(point_mass, steps=7), tmp_path).returns
+    simulator_outcome(task(point_mass, steps=7), tmp_path)
     assert planned == [0, 1, 2, 3, 4, 0, 1, 2]
 
 
@@ -83,7 +83,7 @@ def test_an_interrupted_ceiling_continues(point_mass: Family, tmp_path: Path, mo
 
     monkeypatch.setattr(planning._Job, "__call__", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        simulator_outcome(task(point_mass, 5), tmp_path).returns
+        simulator_outcome(task(point_mass, 5), tmp_path)
     seen: list[int] = []
     monkeypatch.setattr(planning._Job, "__call__", lambda self, numbers: seen.extend(numbers) or job(self, numbers))
     np.testing.assert_allclose(simulator_outcome(task(point_mass, 5), tmp_path).returns, whole)

@@ -14,7 +14,19 @@ FOLDERS = {"hyperdyn": "hyperdyn", "callbacks": "hyperdyn.callbacks", "datamodul
 """Folder of the repository to the package that it installs as."""
 
 LEVELS = {
-    0: {"types", "movable", "views", "errors", "extras", "progress", "workers", "diagnose", "config", "sources", "statistics"},
+    0: {
+        "types",
+        "movable",
+        "views",
+        "errors",
+        "extras",
+        "progress",
+        "workers",
+        "diagnose",
+        "config",
+        "sources",
+        "statistics",
+    },
     1: {"nn", "envs", "shards", "logs"},
     2: {"models", "planning", "metrics", "calibration", "behaviour"},
     3: {
