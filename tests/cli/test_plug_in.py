@@ -112,7 +112,7 @@ def test_check_env_names_the_faults_of_all_factors_and_looks_at_the_environment_
         "factors:\n",
         "factors:\n  m: {unit: kg, nominal: 1, trian: [1]}\n  l: 1\n  max_speed: {unit: '1', nominal: 8, train: 8}\n",
     )
-    (tmp_path / "bad.yaml").write_text(f"{bad}\ndt: 0.1\nattributes: {m: m, l: l, max_speed: max_speed}\n")
+    (tmp_path / "bad.yaml").write_text(f"{bad}\ndt: 0.1\nattributes: {{m: m, l: l, max_speed: max_speed}}\n")
     assert main(["check-env", f"{tmp_path}/bad.yaml", "worker=false"]) == 1
     found = {
         line.removeprefix("fault: ") for line in capsys.readouterr().out.splitlines() if line.startswith("fault: ")
