@@ -112,9 +112,13 @@ def test_ranks_together_train_as_one_alone(world: int, strategy: str, folder: Pa
     assert_same(alone, folder / run)
 
 
+STEADY = ("module.schedule=constant", "module.lr=1e-4")
+"""Slow, so that what ranks round differently has not grown into another training by the time that the signal comes."""
+
+
 def long_training(folder: Path, run: str, *more: str) -> subprocess.Popen[str]:
     """One that something will end in mid-epoch; at constant rates, so that where it was to end is no matter."""
-    process = started(folder, run, "trainer.max_steps=100000", "module.schedule=constant", *more)
+    process = started(folder, run, "trainer.max_steps=100000", *STEADY, *more)
     deadline = time.monotonic() + 200
     while not (folder / run / "metrics.csv").exists() or len(column(folder / run, "train/pendulum/loss")) < 3:
         assert process.poll() is None
@@ -127,7 +131,7 @@ def assert_goes_on(folder: Path, run: str, *, bitwise: bool) -> None:
     """Continued on one process, a run that was ended does what one does that nothing happened to."""
     step = read_checkpoint(folder / run / "checkpoints" / "last.ckpt")["global_step"]
     for name in (run, f"whole-{run}"):
-        to_the_end = ("trainer.devices=1", f"trainer.max_steps={step + 5}", "module.schedule=constant")
+        to_the_end = ("trainer.devices=1", f"trainer.max_steps={step + 5}", *STEADY)
         said, _ = started(folder, name, *to_the_end).communicate(timeout=300)
     one, two = (read_checkpoint(folder / r / "checkpoints" / "last.ckpt") for r in (run, f"whole-{run}"))
     assert one["global_step"] == two["global_step"] == step + 5, said
