@@ -59,7 +59,7 @@ ELSEWHERE = {
     r"^hyperdyn bench": "trains a table of methods; tests/bench runs it on a small suite",
     r"experiment=|_probabilistic|system_experts": "a recipe of minutes; composed by test_documents",
     r"^hyperdyn demo": "takes minutes; tests/cli runs it small",
-    r"env=pushing|hyper_vision": "needs PyBullet and pictures; tests/collect and tests/vision run them small",
+    r"pushing|hyper_vision": "needs PyBullet, pictures or minutes; tests/collect and tests/vision run them small",
     r"minari": "needs the extra minari; tests/collect goes there and back",
     r"onnx": "needs the extra onnx; tests/deploy writes it",
     r"my_robot|=cart\b|runs/cart|moon_pendulum|cart_pole": "an environment of examples/, run by its own tests",
