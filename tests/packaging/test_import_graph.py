@@ -16,6 +16,7 @@ FOLDERS = {"hyperdyn": "hyperdyn", "callbacks": "hyperdyn.callbacks", "datamodul
 LEVELS = {
     0: {
         "types",
+        "state",
         "movable",
         "views",
         "errors",
