@@ -8,10 +8,14 @@ import torch
 from torch import Tensor
 
 from hyperdyn.errors import ConfigError, ShapeError
+from hyperdyn.planning import checks
+from hyperdyn.planning.particles import sampled_cost
 from hyperdyn.types import Expert, Objective
 
 
-def trajectory_cost(expert: Expert, obs: Tensor, objective: Objective, risk: float = 0.0) -> TrajectoryCost:
+def trajectory_cost(
+    expert: Expert, obs: Tensor, objective: Objective, risk: float = 0.0, particles: int = 0
+) -> TrajectoryCost:
     """The cost of acting from obs [B,S], or from [S] of one system, that a planner minimises; see `TrajectoryCost`.
 
     >>> import torch, hyperdyn
@@ -23,7 +27,7 @@ def trajectory_cost(expert: Expert, obs: Tensor, objective: Objective, risk: flo
     >>> cost.action_dim
     1
     """
-    return TrajectoryCost(expert, obs, objective, risk)
+    return TrajectoryCost(expert, obs, objective, risk, particles)
 
 
 @final
@@ -36,22 +40,28 @@ class TrajectoryCost:
     observation, and blind to entries that no reward reads. It takes one gradient of the objective, and none of the
     expert. A positive risk avoids what the expert does not know, a negative one seeks it.
 
+    With `particles` the cost is over that many sampled futures instead; see `sampled_cost`.
+
     The objective is asked once for all steps, on [B,H,N,.], and not once per step.
 
     batch, action_dim, device: B, A (None if the expert does not know it) and where obs is; a planner asks for them.
 
     Raises:
         ShapeError: obs is neither [B,S] nor [S].
-        ConfigError: when it is asked, a risk other than 0 and an expert that gives no std.
+        ConfigError: fewer particles than none; when it is asked, a risk or particles and an expert that gives no std.
     """
 
-    def __init__(self, expert: Expert, obs: Tensor, objective: Objective, risk: float = 0.0) -> None:
+    def __init__(
+        self, expert: Expert, obs: Tensor, objective: Objective, risk: float = 0.0, particles: int = 0
+    ) -> None:
         if obs.ndim not in (1, 2):
             raise ShapeError("a plan starts from one observation a system", got=tuple(obs.shape), expected="[B,S], [S]")
+        checks.at_least(0, particles=particles)
         self.expert = expert
         self.obs = obs if obs.ndim == 2 else obs[None]
         self.objective = objective
         self.risk = risk
+        self.particles = particles
         self.batch = len(self.obs)
         self.action_dim = expert.action_dim
         self.device = obs.device
@@ -59,7 +69,10 @@ class TrajectoryCost:
     def __call__(self, actions: Tensor) -> Tensor:
         """Candidate actions [B,N,H,A] to their cost [B,N]."""
         B, N, _, _ = actions.shape
-        return rows_cost(self.expert, self.obs[:, None].expand(B, N, -1), actions, self.objective, self.risk)
+        obs = self.obs[:, None].expand(B, N, -1)
+        if self.particles:
+            return sampled_cost(self.expert, obs, actions, self.objective, self.particles, self.risk)
+        return rows_cost(self.expert, obs, actions, self.objective, self.risk)
 
 
 def rows_cost(expert: Expert, obs: Tensor, actions: Tensor, objective: Objective, risk: float = 0.0) -> Tensor:
