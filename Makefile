@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 BENCH_STAMP := $(VENV)/installed-bench
 DOCS_STAMP := $(VENV)/installed-docs
+TEST_STAMP := $(VENV)/installed-test
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
@@ -21,7 +22,7 @@ demo: $(STAMP)  ## the main job in about 9 minutes: collect, train, evaluate, pl
 # One thread per worker: two pools of threads on the same cores wait for each other.
 test: export OMP_NUM_THREADS := 1
 test: export MKL_NUM_THREADS := 1
-test: $(STAMP)  ## every test; PYTEST_ARGS="tests/nn -x" for some
+test: $(TEST_STAMP)  ## every test, of the extras too; PYTEST_ARGS="tests/nn -x" for some
 	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
 
 lint: $(STAMP)  ## style and format
@@ -60,4 +61,9 @@ $(BENCH_STAMP): $(STAMP) benchmarks/requirements.lock
 
 $(DOCS_STAMP): $(STAMP) docs/requirements.lock
 	@$(PIP) -c requirements.lock -r docs/requirements.lock
+	@touch $@
+
+# No dependencies: the lock names them all, but for what only other parts of stable-worldmodel need.
+$(TEST_STAMP): $(STAMP) tests/requirements.lock
+	@$(PIP) --no-deps -r tests/requirements.lock
 	@touch $@
