@@ -34,7 +34,7 @@ def task_of(cfg: DictConfig, family: Family, planner: AbstractPlanner, factors: 
     """The task that a configuration of `hyperdyn plan` describes, on systems with factors [B,F]."""
     earlier = Earlier.asked(family, cfg.support, build.plain(cfg.get("behaviour")))
     setting = build.plain(cfg.env_kwargs)
-    return Task(family, factors, starts, planner, cfg.steps, cfg.risk, cfg.replan, earlier, setting)
+    return Task(family, factors, starts, planner, cfg.steps, cfg.risk, cfg.replan, earlier, setting, cfg.particles)
 
 
 def _plan(run: Run, cfg: DictConfig, planner: AbstractPlanner) -> Results:

@@ -43,8 +43,8 @@ class _Job:
         task, model = self.task, self.model
         factors, starts = np.asarray(task.factors)[list(numbers)], [int(task.starts[i]) for i in numbers]
         simulator = task.family.simulate(factors)
-        risk = 0.0 if model is None else task.risk
-        adapt, device = _adapt(model, SimulatorExpert(simulator), risk)
+        risk, particles = (0.0, 0) if model is None else (task.risk, task.particles)
+        adapt, device = _adapt(model, SimulatorExpert(simulator), with_std=risk != 0 or particles > 0)
         states = simulator.reset(starts)
         episodes = run_episodes(
             simulator,
@@ -57,6 +57,7 @@ class _Job:
             seeds=starts,
             history=self.history,
             risk=risk,
+            particles=particles,
             replan=task.replan,
             support=_known_before(model, task, simulator, numbers, states),
             factors=torch.as_tensor(factors, dtype=torch.float32) if model is not None and model.privileged else None,
@@ -209,8 +210,8 @@ def seconds_per_decision(episodes: Sequence[Episodes]) -> float:
     return float(np.median(np.concatenate([e.seconds / len(e.obs) for e in episodes])))
 
 
-def _adapt(model: AbstractDynamics | None, simulator: SimulatorExpert, risk: float) -> tuple[Adapt, Any]:
+def _adapt(model: AbstractDynamics | None, simulator: SimulatorExpert, with_std: bool) -> tuple[Adapt, Any]:
     if model is None:
         return (lambda context: simulator), "cpu"
     model.eval()
-    return folded(model.adapt, with_std=risk != 0), next(model.parameters()).device
+    return folded(model.adapt, with_std=with_std), next(model.parameters()).device

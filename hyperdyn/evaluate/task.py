@@ -27,6 +27,7 @@ class Task:
     factors: [systems][F]. starts: seed of each system's initial state, and of its planner's candidates.
     replan: steps that are executed of a plan before the next one is made: 1 is closed loop, `steps` open loop.
     risk: what a standard deviation of reward costs a model's plan; the simulator, which has none, plans without.
+    particles: sampled futures that a model's plan is judged by, 0 for the expected one; the simulator needs none.
     earlier: what a model knows of its system before the episode begins; None is nothing.
     setting: arguments of the environment in place of the family's own, which the models were trained with.
 
@@ -43,6 +44,7 @@ class Task:
     replan: int = 1
     earlier: Earlier | None = None
     setting: Mapping[str, Any] = field(default_factory=dict)
+    particles: int = 0
 
     def __post_init__(self) -> None:
         if len(self.factors) != len(self.starts) or not len(self.starts):
@@ -63,7 +65,7 @@ class Task:
     def how(self) -> str:
         """Under what returns are comparable; see `how`."""
         behaviour = "" if self.earlier is None else self.earlier.shown
-        return how(self.planner, self.risk, self.replan, self.setting, behaviour)
+        return how(self.planner, self.risk, self.replan, self.setting, behaviour, self.particles)
 
     @property
     def support(self) -> int:
@@ -90,6 +92,7 @@ def how(
     replan: int = 1,
     setting: Mapping[str, Any] | None = None,
     behaviour: str = "",
+    particles: int = 0,
 ) -> str:
     """A planner's class and its public settings, as CEM(candidates=150, ...), and whatever else is not as usual.
 
@@ -97,6 +100,7 @@ def how(
     """
     shown = ", ".join(f"{k}={v}" for k, v in _settings(planner).items() if not k.startswith("_"))
     more = {"risk": f"{risk:g}" if risk else "", "replan": replan if replan > 1 else "", "earlier": behaviour}
+    more |= {"particles": particles or ""}
     more |= dict(sorted((setting or {}).items()))
     return f"{type(planner).__name__}({shown})" + "".join(f", {k}={v}" for k, v in more.items() if v != "")
 

@@ -57,6 +57,7 @@ def run_episodes(
     seeds: Sequence[int],
     history: int = 16,
     risk: float = 0.0,
+    particles: int = 0,
     replan: int = 1,
     support: Context | None = None,
     factors: Tensor | None = None,
@@ -74,7 +75,7 @@ def run_episodes(
     adapt: the context of some of the systems (a tile, in order) to their experts; called at every decision.
     seeds: one per system; they fix its candidates and its noise, whoever else is in the batch.
     history: last K transitions that `adapt` sees, fewer (and masked) while the episode is shorter.
-    risk: what a standard deviation of reward costs; see `trajectory_cost`.
+    risk, particles: what a plan makes of what the expert does not know; see `trajectory_cost`.
     replan: steps that are executed of a plan before the next decision: 1 is closed loop, `steps` open loop.
     support: earlier transitions of the same B systems, always seen, in front of the history.
     factors: [B,F] true factors, for a privileged method.
@@ -99,7 +100,7 @@ def run_episodes(
 
     Raises:
         ConfigError: a replan beyond the planner's horizon, not one seed per system, more candidates to keep than the
-            planner returns, or a risk of experts that give no std.
+            planner returns, or a risk or particles of experts that give no std.
     """
     B = len(states)
     if not 1 <= replan <= planner.horizon:
@@ -109,7 +110,7 @@ def run_episodes(
         raise ConfigError("the closed loop needs one seed per system", got=f"{len(seeds)} seeds", expected=f"{B}")
     cuts = [slice(i, i + (tile or B)) for i in range(0, B, tile or B)]
     paid = ending(objective, termination, dim=1)  # the cost asks for steps [B,H,N]
-    pilots = [_Pilot(adapt, planner, paid, spec, seeds[rows], device, risk, replan) for rows in cuts]
+    pilots = [_Pilot(adapt, planner, paid, spec, seeds[rows], device, risk, particles, replan) for rows in cuts]
     noise = [np.random.default_rng([s, 1]) for s in seeds]
     plans: dict[int, Plan] = {}
     past, log = History(B, history, spec), _Log(simulator, states, objective, termination)
@@ -173,9 +174,10 @@ class _Pilot:
         seeds: Sequence[int],
         device: torch.device | str,
         risk: float,
+        particles: int,
         replan: int,
     ) -> None:
-        self._risk, self._replan = risk, replan
+        self._risk, self._particles, self._replan = risk, particles, replan
         self._adapt, self._planner, self._objective, self._spec = adapt, planner, objective, spec
         self._device = torch.device(device)
         self._generators = [torch.Generator(self._device).manual_seed(int(s)) for s in seeds]
@@ -183,7 +185,7 @@ class _Pilot:
 
     def decide(self, context: Context, obs: Tensor) -> Plan:
         self._expert = self._adapt(context.to(self._device))
-        cost = trajectory_cost(self._expert, obs.to(self._device), self._objective, self._risk)
+        cost = trajectory_cost(self._expert, obs.to(self._device), self._objective, self._risk, self._particles)
         warm = None if self._last is None else self._last.shift(self._replan)
         self._last = self._planner.plan(cost, self._spec.action_dim, self._generators, warm)
         return self._last

@@ -26,7 +26,7 @@ def sampled_cost(
     Raises:
         ConfigError: an expert that gives no std.
     """
-    (B, N, H, A), P, S = actions.shape, particles, obs.shape[-1]
+    (B, N, H, _), P, S = actions.shape, particles, obs.shape[-1]
     noise = _noise(H, P, S).to(obs)
     actions = actions.repeat_interleave(P, dim=1)  # [B,N*P,H,A]
     visited = [obs.repeat_interleave(P, dim=1)]

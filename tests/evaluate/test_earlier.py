@@ -105,6 +105,7 @@ def test_another_setting_or_behaviour_is_another_way_of_planning(point_mass: Fam
     assert changed.share(0, 2).family.env_kwargs == changed.family.env_kwargs
     assert changed.how == base.how + ", obstacles=3" == how(PLANNER, 0.0, 1, {"obstacles": 3})
     assert changed.key != base.key
+    assert task(family, particles=8).how == base.how + ", particles=8"
     asked = task(family, earlier=Earlier(family, 1, RandomUniform(), "RandomUniform"))
     assert asked.how == base.how + ", earlier=RandomUniform"
     assert asked.key == base.key  # the ceiling knows nothing of them

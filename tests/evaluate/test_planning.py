@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,13 @@ import pytest
 import torch
 
 from hyperdyn.envs.spec import Family
+from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate import planning
 from hyperdyn.evaluate.outcome import Outcome
 from hyperdyn.evaluate.planning import compare, planning_episodes, random_outcome, simulator_outcome
 from hyperdyn.evaluate.task import Task
+from hyperdyn.models.hyper_probabilistic import HyperProbabilistic
+from hyperdyn.nn.encoders.information import InformationEncoder
 from hyperdyn.planning.cem import CEM
 
 
@@ -42,6 +46,19 @@ def test_a_systems_return_does_not_depend_on_who_else_is_evaluated(
     merged = np.empty(5)
     merged[0::2], merged[1::2] = shares
     np.testing.assert_allclose(merged, whole)
+
+
+def test_what_is_uncertain_may_be_sampled_by_a_model_and_is_refused_where_nothing_is_known(
+    point_mass: Family, point_mass_truth: Any
+) -> None:
+    torch.manual_seed(0)
+    encoder = partial(InformationEncoder, latent_dim=4, hidden_dim=8)
+    model = HyperProbabilistic(point_mass.state, encoder, hidden=(4,))
+    alone, sampled = (planning_episodes(task(point_mass, particles=P), model)[0] for P in (0, 8))
+    assert not np.array_equal(alone.action, sampled.action)
+    with pytest.raises(ConfigError, match="gives no std"):
+        planning_episodes(task(point_mass, particles=8), point_mass_truth)
+    assert simulator_outcome(task(point_mass, particles=8)).returns.shape == (3,)
 
 
 def test_history_is_as_long_as_asked(point_mass: Family, point_mass_truth: Any) -> None:
