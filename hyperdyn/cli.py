@@ -23,6 +23,7 @@ class Command:
     positional: the key that bare arguments set, as in `hyperdyn verify data/cheetah_mix`; of two keys, one each.
     many: any number of bare arguments, to one key.
     resume: overrides that make a second call continue an interrupted first.
+    option: a flag with a value, and the key that it sets: `--checkpoint RUN` is `run=RUN`.
     """
 
     about: str
@@ -30,6 +31,7 @@ class Command:
     positional: str | None = None
     many: bool = False
     resume: str = ""
+    option: tuple[str, str] | None = None
 
 
 COMMANDS = {
@@ -41,9 +43,17 @@ COMMANDS = {
     ),
     "plan": Command("what acting through its experts returns, on such systems", "runs/cheetah_mix-hyper", "runs", True),
     "adapt": Command(
-        "a robot's own log to an expert, and how well it predicts", "runs/pendulum-hyper log.csv", "run log"
+        "a robot's own log to an expert, and how well it predicts",
+        "runs/pendulum-hyper log.csv",
+        "run log",
+        option=("--checkpoint", "run"),
     ),
-    "export": Command("an expert or a model as files that run elsewhere", "runs/pendulum-hyper out=deploy", "run"),
+    "export": Command(
+        "an expert or a model as files that run elsewhere",
+        "runs/pendulum-hyper out=deploy",
+        "run",
+        option=("--checkpoint", "run"),
+    ),
     "import-minari": Command("a Minari dataset to shards", "minari:cheetah/mix-v0 data_dir=data/again", "dataset"),
     "export-minari": Command("shards to a Minari dataset", "data/cheetah_mix dataset=cheetah/mix-v0", "data_dir"),
     "report": Command("one HTML file of tables and figures", "runs/cheetah_mix-*", "runs", many=True),
@@ -66,10 +76,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _dispatch(args)
     except BaseException as error:
         if _interrupted(error):
-            print(f"\nstopped. To continue: {_again(args)}", file=sys.stderr)
+            _say(f"\nstopped. To continue: {_again(args)}")
             return INTERRUPTED
         if isinstance(error, SystemExit) and error.code == PREEMPTED:
-            print(f"\nstopped by SIGTERM. To continue: {_again(args)}", file=sys.stderr)
+            _say(f"\nstopped by SIGTERM. To continue: {_again(args)}")
             return PREEMPTED
         known = _known(error)
         if known is None or debug:
@@ -115,6 +125,7 @@ def _function(name: str) -> Callable[[DictConfig], Any]:
 
 def _split(command: Command, args: Sequence[str]) -> tuple[set[str], list[str]]:
     """Flags, and overrides with bare arguments turned into one."""
+    args, named = _without_option(command, args)
     flags = {a for a in args if a.startswith("-")}
     if unknown := flags - {"-h", "--help", "-m", "--multirun"}:
         raise ConfigError(
@@ -124,15 +135,37 @@ def _split(command: Command, args: Sequence[str]) -> tuple[set[str], list[str]]:
         )
     overrides = [a for a in args if not a.startswith("-")]
     bare = [a for a in overrides if ("=" not in a and not a.startswith("~")) or os.path.exists(a)]
-    keys = (command.positional or "").split()
+    keys = [key for key in (command.positional or "").split() if key not in named]
     if bare and keys and (command.many or len(bare) <= len(keys)):
-        quoted = ["'" + a.replace("\\", "\\\\").replace("'", "\\'") + "'" for a in bare]
+        quoted = [_quoted(a) for a in bare]
         overrides = [a for a in overrides if a not in bare]
         if command.many:
             overrides.append(f"{keys[0]}=[{','.join(quoted)}]")
         else:
             overrides += [f"{key}={value}" for key, value in zip(keys, quoted, strict=False)]
-    return flags, overrides
+    return flags, overrides + [f"{key}={_quoted(value)}" for key, value in named.items()]
+
+
+def _without_option(command: Command, args: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """The arguments without the flag that takes a value, and its key with that value."""
+    rest, named = list(args), dict[str, str]()
+    if command.option is None:
+        return rest, named
+    flag, key = command.option
+    for i, arg in enumerate(rest):
+        name, equals, value = arg.partition("=")
+        if name == flag:
+            found = [value] if equals else rest[i + 1 : i + 2]
+            if not found or found[0].startswith("-"):
+                raise ConfigError(f"{flag} needs a value", got="nothing", fix=f"{flag} {key.upper()}")
+            del rest[i : i + (1 if equals else 2)]
+            return rest, {key: found[0]}
+    return rest, named
+
+
+def _quoted(text: str) -> str:
+    """As Hydra reads it back whole."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _check_complete(name: str, cfg: DictConfig) -> None:
@@ -147,7 +180,21 @@ def _check_complete(name: str, cfg: DictConfig) -> None:
         raise ConfigError("the configuration refers to what is not there", got=str(error).splitlines()[0]) from error
     if missing:
         example = f"hyperdyn {name} {COMMANDS[name].example}"
-        raise ConfigError(f"'{name}' needs {', '.join(missing)}", got="nothing", fix=f"for example: {example}")
+        raise ConfigError(
+            f"'{name}' needs {', '.join(missing)}",
+            got="nothing",
+            expected=_options(missing),
+            fix=f"for example: {example}",
+        )
+
+
+def _options(keys: Sequence[str]) -> str | None:
+    """What there is to choose from, where one of the keys is a group."""
+    from hyperdyn import config, diagnose
+
+    with config.session():
+        found = [", ".join(diagnose.options(key)) for key in keys if key in diagnose.GROUPS]
+    return f"one of {found[0]}, or the path of a YAML file" if found else None
 
 
 def _known(error: BaseException | None) -> HyperdynError | None:
@@ -164,6 +211,13 @@ def _interrupted(error: BaseException | None) -> bool:
     if isinstance(error, SystemExit):
         error = error.__context__
     return isinstance(error, KeyboardInterrupt)
+
+
+def _say(text: str) -> None:
+    """What every process of a run would say, from the first alone. Where Lightning is not loaded there is but one."""
+    ranks = sys.modules.get("lightning.fabric.utilities.rank_zero")
+    if ranks is None or ranks.rank_zero_only.rank == 0:
+        print(text, file=sys.stderr)
 
 
 def _again(args: Sequence[str]) -> str:

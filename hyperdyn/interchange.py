@@ -14,13 +14,10 @@ from gymnasium.spaces import Box
 
 from hyperdyn.errors import ShardError
 from hyperdyn.extras import optional
-from hyperdyn.logs.minari import open_minari
+from hyperdyn.logs.minari import KEY, open_minari, origins
 from hyperdyn.shards.format import Header, ShardInfo
 from hyperdyn.shards.store import ShardStore
 from hyperdyn.types import Objective
-
-KEY = "hyperdyn"
-"""In the metadata of a dataset that came from shards: their header."""
 
 
 def export_minari(store: ShardStore, dataset: str, objective: Objective | None = None) -> Any:
@@ -78,9 +75,8 @@ def import_minari(source: str, root: str, header: Header | None = None, action_s
     own = data.storage.metadata.get(KEY)
     if own is None and header is None:
         raise ShardError(f"{source} did not come from hyperdyn", got="no header", fix="give dt and family")
-    about = list(data.storage.get_episode_metadata(data.episode_indices))
     store = ShardStore.create(root, Header.from_json(json.loads(own)) if own is not None else header)  # type: ignore[arg-type]
-    numbered = zip((_options(a) if own is not None else {} for a in about), data.iterate_episodes(), strict=True)
+    numbered = zip(origins(data), data.iterate_episodes(), strict=True)
     with store:
         for place, group in groupby(numbered, key=lambda pair: _place(pair[0])):
             episodes = list(group)
@@ -137,11 +133,6 @@ def _rewards(obs: Any, action: Any, objective: Objective | None) -> Any:
         return np.zeros(len(action))
     state, after = torch.from_numpy(obs[:-1]), torch.from_numpy(obs[1:])
     return objective(state, torch.from_numpy(action), after).double().numpy()
-
-
-def _options(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    options: dict[str, Any] = metadata.get("options") or {}
-    return options
 
 
 def _place(options: Mapping[str, Any]) -> tuple[str, int, int]:

@@ -17,6 +17,7 @@ from hyperdyn.deploy.errors import ExportError
 from hyperdyn.deploy.exporting import Exported, export_expert, export_model, export_plain
 from hyperdyn.errors import ConfigError, nearest
 from hyperdyn.evaluate.log import expert_of, hold_out
+from hyperdyn.logs.systems import of_system
 from hyperdyn.pretrained import WEIGHTS, load_pretrained, save_pretrained
 from hyperdyn.types import Context, Expert
 
@@ -97,7 +98,7 @@ def _expert(cfg: DictConfig, trained: TrainedModel) -> Expert:
     """Of the log's first transitions, or the prior's."""
     if cfg.log is None:
         return expert_of(trained.model, Context.empty(1, trained.model.spec))
-    episodes = read_episodes(trained, cfg.log, cfg.columns)
+    episodes = of_system(read_episodes(trained, cfg.log, cfg.columns), cfg.system)
     known = hold_out(episodes, cfg.history, 1, 1)
     return expert_of(trained.model, known.context(cfg.history))
 

@@ -36,12 +36,14 @@ class TrainedModel:
 
 
 def trained_model(run: str, checkpoint: str, trust: Sequence[str]) -> TrainedModel:
-    """The model of a run folder, or of a folder that `save_pretrained` wrote.
+    """The model of a run folder, of a file in its checkpoints/, or of a folder that `save_pretrained` wrote.
 
     Raises:
         CheckpointError, HyperdynError: no such folder, or no such checkpoint in it.
         ConfigError: a pattern that matches several.
     """
+    if run.endswith(".ckpt"):
+        run, checkpoint = str(Path(run).parent.parent), Path(run).name
     if is_pretrained(run):
         model, about = load_pretrained(run, trust=trust), read_about(run)
         family = str((model.recipe or {})["family"])

@@ -45,8 +45,10 @@ class LogScore:
     rmse: tuple[tuple[float, ...], ...]
 
 
-def hold_out(episodes: Sequence[Episode], history: int, horizon: int, windows: int) -> HeldOut:
+def hold_out(episodes: Sequence[Episode], history: int, horizon: int, windows: int, called: str = "the log") -> HeldOut:
     """The first `history` transitions of a log, and up to `windows` windows of what comes after, evenly spread.
+
+    called: what messages call these episodes.
 
     Raises:
         LogError: too few transitions for both.
@@ -59,7 +61,7 @@ def hold_out(episodes: Sequence[Episode], history: int, horizon: int, windows: i
     ]
     if steps[-1] < history or not starts:
         raise LogError(
-            "the log is too short to adapt and to be judged",
+            f"{called} is too short to adapt and to be judged",
             got=f"{steps[-1]} steps in {len(episodes)} episodes, the longest of {max(e.steps for e in episodes)}",
             expected=f"{history} steps to adapt from, and after them {horizon} in a row",
             fix="lower history or horizon, or record more",

@@ -24,11 +24,12 @@ class LogError(HyperdynError):
 
 @dataclass(frozen=True)
 class Episode:
-    """One uninterrupted piece of a log. name: what the log calls it."""
+    """One uninterrupted piece of a log. name: what the log calls it. system: likewise; empty if it names none."""
 
     name: str
     obs: Floats  # [L+1,S]
     action: Floats  # [L,A]
+    system: str = ""
 
     @property
     def steps(self) -> int:

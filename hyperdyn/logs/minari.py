@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,22 @@ from hyperdyn.extras import optional
 from hyperdyn.logs.episodes import Episode, LogError, Rows, episodes_of
 from hyperdyn.types import StateSpec
 
+KEY = "hyperdyn"
+"""In the metadata of a dataset that came from shards: their header."""
+
 
 def read_minari(source: str | Path, spec: StateSpec, action_scale: float = 1.0) -> list[Episode]:
     """The episodes of a Minari dataset of flat observations: `minari:NAME` of those downloaded, or a dataset's folder.
+
+    Of a dataset that came from shards each episode names its system; all others are taken for one.
 
     Raises:
         ConfigError: Minari is not installed.
         LogError: no such dataset, or contents that do not fit; rows are steps of the episode that is named.
     """
     found = []
-    for episode in open_minari(source).iterate_episodes():
+    data = open_minari(source)
+    for origin, episode in zip(origins(data), data.iterate_episodes(), strict=True):
         obs, action = np.asarray(episode.observations), np.asarray(episode.actions)
         where = f"{source}, episode {episode.id}"
         if obs.dtype == object or obs.ndim != 2 or action.ndim != 2:
@@ -28,8 +35,16 @@ def read_minari(source: str | Path, spec: StateSpec, action_scale: float = 1.0) 
             raise LogError(f"{where}: not flat", got=got, expected="boxes: [L+1,S] and [L,A]")
         action = np.concatenate([action / action_scale, np.zeros((1, action.shape[1]))])
         rows = Rows(obs.astype(np.float64), action.astype(np.float64), [str(episode.id)] * len(obs))
-        found += episodes_of(rows, where, spec)
+        system = f"{origin['split']}-{origin['system']}" if origin else ""
+        found += [replace(e, system=system) for e in episodes_of(rows, where, spec)]
     return found
+
+
+def origins(data: Any) -> list[dict[str, Any]]:
+    """Of each episode its split, system, round and factors, as the export of shards noted them; {} in all others."""
+    if data.storage.metadata.get(KEY) is None:
+        return [{} for _ in data.episode_indices]
+    return [dict(about["options"]) for about in data.storage.get_episode_metadata(data.episode_indices)]
 
 
 def open_minari(source: str | Path) -> Any:

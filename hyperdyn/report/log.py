@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -38,6 +38,16 @@ def units_table(first: LogScore, last: LogScore, names: Sequence[str]) -> Table:
         (name, *(f"{s.rmse[h - 1][i]:.3g}" for h in ahead for s in (first, last))) for i, name in enumerate(names)
     )
     return Table("In physical units", tuple(columns), rows)
+
+
+def systems_table(found: Mapping[str, Sequence[LogScore]]) -> Table:
+    """NRMSE without and with adapting, of each system of a log."""
+    first = next(iter(found.values()))
+    ahead, ends = sorted({1, len(first[0].nrmse)}), (0, -1)
+    columns = ["NRMSE on the rest of the log"]
+    columns += [f"{'1 step' if h == 1 else f'{h} steps'}, K = {first[i].history}" for h in ahead for i in ends]
+    rows = tuple((name, *(f"{s[i].nrmse[h - 1]:.3f}" for h in ahead for i in ends)) for name, s in found.items())
+    return Table("Predicted against recorded", tuple(columns), rows, "each system adapted to on its own")
 
 
 def write_log_report(

@@ -82,6 +82,7 @@ def test_bare_arguments_are_paths(name: str, calls: list[Any], tmp_path: Path, m
         (["plan", "--seed", "1"], "there is no option --seed"),
         (["plan"], "'plan' needs runs"),
         (["verify"], "hyperdyn verify data/"),
+        (["check-env"], "one of ant_cripple, ant_slope, cheetah_cripple"),
         (["plan", "a", "cache='${x}'"], "Interpolation key 'x' not found"),
         (["plan", "a", "planer=cem"], "did you mean 'planner'"),
         (["plan", "-m", "a", "planner=cem,icm"], "did you mean 'icem'"),
