@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from hyperdyn.behaviour.base import AbstractBehaviour, System
 from hyperdyn.envs.spec import Family
+from hyperdyn.envs.termination import lengths
 from hyperdyn.errors import ConfigError, nearest
 
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
+TRIES = 8
+"""Times as many episodes as asked for that are played, at most, until that many last to their end."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,10 @@ class Change:
 
 @dataclass(frozen=True)
 class ChangedEpisodes:
-    """E episodes in each of B systems, L steps each, of which `step` are made before the change."""
+    """E episodes in each of B systems, L steps each, of which `step` are made before the change.
+
+    ended: episodes that ended early, which are not among them. dropped: systems that had too few others.
+    """
 
     family: str
     change: str
@@ -91,6 +97,8 @@ class ChangedEpisodes:
     after: Doubles  # [B,F] factors
     obs: Floats  # [B,E,L+1,S]
     action: Floats  # [B,E,L,A]
+    ended: int = 0
+    dropped: int = 0
 
 
 def play(
@@ -106,15 +114,55 @@ def play(
 
     Actions are those that the behaviour executes in the unchanged system, so that nothing but the system changes.
 
+    Every episode has all its steps: of a family whose episodes may end early, those that do are left out and others
+    played in their place; a system of which too few last is left out as a whole. No model has a part in it.
+
     starts: one seed a system; with the number of the episode it fixes initial states, actions and which factor changes.
+
+    Raises:
+        ConfigError: of no system enough episodes last.
     """
     after = change.apply(family, factors, starts)
-    played = [
-        _play_one(family, behaviour, change, old[None], new[None], int(seed), episodes)
-        for old, new, seed in zip(factors, after, starts, strict=True)
-    ]
+    kept, played, ended = [], [], 0
+    for i, seed in enumerate(starts):
+        one, short = _play_whole(family, behaviour, change, factors[i, None], after[i, None], int(seed), episodes)
+        ended += short
+        if one is not None:
+            kept.append(i)
+            played.append(one)
+    if not kept:
+        raise ConfigError(
+            f"episodes of '{family.name}' end too early",
+            got=f"{ended} that ended before step {change.steps}",
+            expected=f"{episodes} that last, in one system at least",
+            fix="shorter episodes (steps=, step=), or a behaviour under which they last",
+        )
     obs, action = (np.stack(parts) for parts in zip(*played, strict=True))
-    return ChangedEpisodes(family.name, change.describe(family), change.step, factors, after, obs, action)
+    said, dropped = change.describe(family), len(factors) - len(kept)
+    return ChangedEpisodes(family.name, said, change.step, factors[kept], after[kept], obs, action, ended, dropped)
+
+
+def _play_whole(
+    family: Family,
+    behaviour: AbstractBehaviour,
+    change: Change,
+    before: Doubles,
+    after: Doubles,
+    seed: int,
+    episodes: int,
+) -> tuple[tuple[Floats, Floats] | None, int]:
+    """Observations [E,L+1,S] and actions [E,L,A] of episodes that last, if enough do, and how many did not."""
+    found: list[tuple[Floats, Floats]] = []
+    ended = 0
+    for attempt in range(TRIES):
+        obs, action = _play_one(family, behaviour, change, before, after, seed, episodes, attempt)
+        lasts = (lengths(family.termination, obs, action) == change.steps).numpy()
+        found += zip(obs[lasts], action[lasts], strict=True)
+        ended += int((~lasts).sum())
+        if len(found) >= episodes:
+            kept_obs, kept_action = zip(*found[:episodes], strict=True)
+            return (np.stack(kept_obs), np.stack(kept_action)), ended
+    return None, ended
 
 
 def _play_one(
@@ -125,12 +173,15 @@ def _play_one(
     after: Doubles,
     seed: int,
     episodes: int,
+    attempt: int,
 ) -> tuple[Floats, Floats]:
-    """Observations [E,L+1,S] and actions [E,L,A] of one system, factors [1,F]."""
+    """Observations [E,L+1,S] and actions [E,L,A] of one system, factors [1,F]; other ones in each attempt."""
     simulator = family.simulate(before)
-    states = np.stack([simulator.reset([_seed(seed, e)])[0] for e in range(episodes)])  # [E,X]
+    numbers = range(attempt * episodes, (attempt + 1) * episodes)
+    states = np.stack([simulator.reset([_seed(seed, e)])[0] for e in numbers])  # [E,X]
     system = System(simulator, states, family.state, family.objective, family.dt)
-    action = behaviour.play(system, change.steps, np.random.default_rng([seed, 2])).action
+    rng = np.random.default_rng([seed, 2, attempt] if attempt else [seed, 2])
+    action = behaviour.play(system, change.steps, rng).action
     first, second = np.split(action[None].astype(np.float64), [change.step], axis=2)  # [1,E,.,A]
     early = simulator.rollout(states[None], first)
     late = family.simulate(after).rollout(early[:, :, -1], second)

@@ -78,6 +78,7 @@ class ChangeScore:
     them with forgetting. change: what changes to what. per_system: NRMSE, relative to the spread over all episodes.
     detection: transitions after the change until the surprise is above its usual range, for methods that tell it;
         infinite where it never is.
+    ended, dropped: episodes that ended early, and systems that had too few others; they are not among these.
     """
 
     method: str
@@ -88,6 +89,8 @@ class ChangeScore:
     step: int
     per_system: tuple[tuple[float, ...], ...]  # [systems][L]
     detection: tuple[float, ...] = ()  # [episodes]
+    ended: int = 0
+    dropped: int = 0
 
 
 @dataclass(frozen=True)

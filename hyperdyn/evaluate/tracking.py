@@ -50,7 +50,8 @@ def change_scores(
                 () if surprise is None else tuple(detection(surprise.double().cpu().numpy(), episodes.step).tolist())
             )
             per_system = _rounded(_per_system(error, episodes))
-            scores.append(ChangeScore(method, split, seed, name, episodes.change, episodes.step, per_system, found))
+            about = (method, split, seed, name, episodes.change, episodes.step)
+            scores.append(ChangeScore(*about, per_system, found, episodes.ended, episodes.dropped))
     return scores
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from hyperdyn.evaluate import summary
 from hyperdyn.evaluate.recovery import ONSET, PHASE, recovery, ways
-from hyperdyn.evaluate.results import CEILING, FLOOR, PredictionScore, Results
+from hyperdyn.evaluate.results import CEILING, FLOOR, ChangeScore, PredictionScore, Results
 from hyperdyn.evaluate.summary import SPLIT_LABELS, Summary
 from hyperdyn.report.numbers import MISSING, best_cells, interval_text, steps_text, text_of
 
@@ -172,10 +172,17 @@ def change_tables(results: Results) -> list[Table]:
         note = (
             f"at step {step} {change}; {SPLIT_LABELS.get(split, split)}; [95 % interval]; NRMSE in the {PHASE} steps"
             f" before, the {ONSET} after and the last {PHASE}; steps until 90 % of the jump is gone"
+            f"{_left_out(all_ways[0].scores[0])}"
         )
         columns = ("NRMSE, 1 step", "before", "just after", "at the end", "steps to adapt", "steps to detect")
         found.append(Table("A change in mid-episode", columns, tuple(rows), note))
     return found
+
+
+def _left_out(score: ChangeScore) -> str:
+    """What a reader must know of the episodes that were not judged."""
+    systems = f", and {score.dropped} systems of which too few lasted" if score.dropped else ""
+    return f"; {score.ended} episodes that ended early are left out{systems}" if score.ended else ""
 
 
 def cost_table(results: Results) -> Table:

@@ -186,3 +186,34 @@ def test_a_surprise_is_turned_into_a_detection(point_mass: Family) -> None:
     assert stays.detection == (float("inf"),) * 6
     (none,) = change_scores(Recorder(point_mass), played(point_mass), method="m", split="s", windows=[4])
     assert none.detection == ()
+
+
+def far(limit: float) -> Any:
+    return lambda obs, action, next_obs: next_obs[..., 0].abs() > limit
+
+
+def test_episodes_that_end_early_are_left_out_and_counted(point_mass: Family) -> None:
+    ending = replace(point_mass, termination=far(1.2))
+    found, all_of_them = played(ending), played(point_mass)
+    assert found.obs.shape == all_of_them.obs.shape
+    assert (np.abs(found.obs[:, :, 1:, 0]) <= 1.2).all()
+    lasting = (np.abs(all_of_them.obs[:, :, 1:, 0]) <= 1.2).all(-1)  # [B,E]
+    assert not lasting.all()
+    assert found.ended >= (~lasting).sum() > 0
+    for mine, whole, lasts in zip(found.obs, all_of_them.obs, lasting, strict=True):
+        np.testing.assert_array_equal(mine[: lasts.sum()], whole[lasts])  # in the same order, others after them
+    assert len(np.unique(found.obs[:, :, 0].reshape(-1, 2), axis=0)) == 6  # none of these is there twice
+    (score,) = change_scores(Recorder(point_mass), found, method="m", split="s", windows=[4])
+    assert (score.ended, score.dropped) == (found.ended, 0)
+
+
+def test_a_system_whose_episodes_do_not_last_is_left_out_and_counted(point_mass: Family) -> None:
+    factors = np.array([[1.0, 0.5], [1e6, 0.5], [1.0, 0.9]])
+    ending = replace(point_mass, termination=far(100.0))
+    found = play(ending, RandomUniform(), CHANGE, factors, STARTS, episodes=2)
+    assert (found.dropped, found.ended) == (1, 16)
+    np.testing.assert_array_equal(found.before, factors[[0, 2]])
+    alone = play(ending, RandomUniform(), CHANGE, factors[2:], STARTS[2:], episodes=2)
+    np.testing.assert_array_equal(found.obs[1], alone.obs[0])
+    with pytest.raises(ConfigError, match="end too early"):
+        play(ending, RandomUniform(), CHANGE, factors[1:2], STARTS[1:2], episodes=2)

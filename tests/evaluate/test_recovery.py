@@ -144,6 +144,18 @@ def test_the_table_and_the_figure_show_it() -> None:
     assert lines["fixed"].get_linestyle() == "--"
 
 
+def test_the_table_says_what_was_left_out() -> None:
+    def note(**left_out: int) -> str:
+        given = Results("f", change=(score(curve(range(5)), **left_out),))
+        (table,) = [t for t in tables(given) if t.title == "A change in mid-episode"]
+        return table.note
+
+    said = "9 episodes that ended early are left out"
+    assert note(ended=9, dropped=2).endswith(f"{said}, and 2 systems of which too few lasted")
+    assert note(ended=9).endswith(said)
+    assert "left out" not in note()
+
+
 @pytest.mark.parametrize("methods", [1, 3, 6])
 def test_methods_without_a_recursive_form_have_a_panel_each_in_rows_of_four(methods: int) -> None:
     given = Results("f", change=tuple(score(curve(range(5)), f"m{i}") for i in range(methods)))
