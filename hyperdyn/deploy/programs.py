@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import logging
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,7 +78,7 @@ def write_onnx(traced: Traced, path: Path) -> None:
         optional(name, "exporting to ONNX")
     outputs = ("next_obs", "std")[: len(traced.program.graph_signature.user_outputs)]
     try:
-        with torch.no_grad(), warnings.catch_warnings():
+        with torch.no_grad(), warnings.catch_warnings(), _without_torchvision():
             warnings.simplefilter("ignore")
             program = traced.program.run_decompositions(decompositions())
             torch.onnx.export(
@@ -91,6 +93,21 @@ def write_onnx(traced: Traced, path: Path) -> None:
     except Exception as error:  # torch raises whatever it met
         lines = [line for line in str(error).strip().splitlines() if "<class" in line] or [repr(error)]
         raise ExportError("ONNX cannot say what this method does", got=lines[0][:300], fix="formats=[pt2]") from error
+
+
+@contextmanager
+def _without_torchvision() -> Iterator[None]:
+    """The exporter says for each operator of torchvision that it is not installed; nothing here has one."""
+
+    def other(record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith("torchvision is not installed")
+
+    talk = logging.getLogger("torch.onnx._internal.exporter._registration")
+    talk.addFilter(other)
+    try:
+        yield
+    finally:
+        talk.removeFilter(other)
 
 
 def run_onnx(path: Path) -> Run:

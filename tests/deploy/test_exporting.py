@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import json
+import logging
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -188,13 +190,38 @@ def test_rounding_of_the_model_itself_is_no_fault_of_a_file() -> None:
     assert programs.allowed(Right(), sample, TOLERANCE) == TOLERANCE
 
 
+@contextmanager
+def said_by_the_exporter() -> Iterator[list[str]]:
+    """What torch's exporter to ONNX logs of its registry of operators."""
+    said: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    talk = logging.getLogger("torch.onnx._internal.exporter._registration")
+    talk.addHandler(handler)
+    try:
+        yield said
+    finally:
+        talk.removeHandler(handler)
+
+
+def test_nothing_but_torchvision_is_silenced() -> None:
+    talk = logging.getLogger("torch.onnx._internal.exporter._registration")
+    with said_by_the_exporter() as said:
+        with programs._without_torchvision():
+            talk.warning("torchvision is not installed. Skipping %s", "torchvision::nms")
+            talk.warning("something else")
+        talk.warning("torchvision is not installed, said to somebody else")
+    assert said == ["something else", "torchvision is not installed, said to somebody else"]
+
+
 @pytest.mark.parametrize("name", ["hyper", "function_encoder"])
 def test_onnx(name: str, tmp_path: Path) -> None:
     for package in ("onnx", "onnxscript", "onnxruntime"):
         pytest.importorskip(package, reason="the extra 'onnx' is not installed")
     model = make(name)
-    with torch.no_grad():
+    with torch.no_grad(), said_by_the_exporter() as said:
         made = export_expert(model.adapt(context(1)), "onnx", tmp_path, TOLERANCE)
+    assert not said
     assert made.difference <= TOLERANCE
     whole = export_model(model, "onnx", tmp_path, TOLERANCE, K)
     assert whole.difference <= TOLERANCE
