@@ -18,18 +18,28 @@ class Meter:
     """Counts `total` parts of a piece of work and the `unit`s done in them; shows the rate and the time left.
 
     On a terminal it is one bar; elsewhere a line every ten seconds and one at the end. Writes to stderr.
+
+    done: parts that an earlier piece of the work did. note: set at any time, shown behind the rate.
     """
 
     def __init__(
-        self, title: str, total: int, unit: str, *, enabled: bool = True, console: Console | None = None
+        self,
+        title: str,
+        total: int,
+        unit: str,
+        *,
+        done: int = 0,
+        enabled: bool = True,
+        console: Console | None = None,
     ) -> None:
         self.title = title
         self.total = total
         self.unit = unit
         self.enabled = enabled
         self.console = console or Console(stderr=True)
-        self.parts = 0
+        self.done = self.parts = done
         self.units = 0
+        self.note = ""
         self.bar: Progress | None = None
 
     def __enter__(self) -> Self:
@@ -44,7 +54,7 @@ class Meter:
                 TimeRemainingColumn(),
                 console=self.console,
             )
-            self.task = self.bar.add_task(self.title, total=self.total, rate="")
+            self.task = self.bar.add_task(self.title, total=self.total, completed=self.done, rate="")
             self.bar.start()
         return self
 
@@ -67,18 +77,22 @@ class Meter:
         self.units += units
         now = time.perf_counter()
         if self.bar is not None:
-            self.bar.update(self.task, completed=self.parts, rate=f"{self.rate:,.0f} {self.unit}/s")
+            self.bar.update(self.task, completed=self.parts, rate=self._rate)
         elif self.enabled and now - self.last >= LOG_EVERY and self.parts < self.total:
             self.last = now
             self._log()
 
+    @property
+    def _rate(self) -> str:
+        return f"{self.rate:,.0f} {self.unit}/s" + (f", {self.note}" if self.note else "")
+
     def _log(self) -> None:
         spent = time.perf_counter() - self.began
-        left = spent / self.parts * (self.total - self.parts) if self.parts else float("nan")
-        ends = f", {timedelta(seconds=round(left))} left" if 0 < self.parts < self.total else ""
+        here = self.parts - self.done
+        left = spent / here * (self.total - self.parts) if here else float("nan")
+        ends = f", {timedelta(seconds=round(left))} left" if here and self.parts < self.total else ""
         self.console.print(
-            f"{self.title}: {self.parts}/{self.total}, {self.rate:,.0f} {self.unit}/s, "
-            f"{timedelta(seconds=round(spent))} spent{ends}",
+            f"{self.title}: {self.parts}/{self.total}, {self._rate}, {timedelta(seconds=round(spent))} spent{ends}",
             highlight=False,
             soft_wrap=True,
         )

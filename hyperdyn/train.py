@@ -25,6 +25,7 @@ from hyperdyn.envs.spec import Family
 from hyperdyn.errors import CheckpointError, ConfigError, nearest
 from hyperdyn.module import DynamicsModule
 from hyperdyn.preemption import Preemption
+from hyperdyn.steps_bar import StepsBar
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
@@ -98,11 +99,12 @@ def assemble(cfg: DictConfig, resume: Path | None = None, family: Family | None 
     step = read_checkpoint(resume)["global_step"] if resume else 0
     timer = Timer()
     plugins = build.plugins(cfg.get("callbacks"), **offered)
+    bars = [StepsBar(f"train {run.name}")] if cfg.trainer.get("enable_progress_bar", True) else []
     trainer = Trainer(
         **{**build.plain(cfg.trainer), "strategy": _strategy(cfg.trainer)},
         default_root_dir=run,
         logger=[TensorBoardLogger(run, name="tensorboard", version=""), csv_logger(run, step)],
-        callbacks=[timer, saver(run, cfg.checkpoint_every), *plugins, Preemption(run / CHECKPOINTS / LAST)],
+        callbacks=[timer, *bars, saver(run, cfg.checkpoint_every), *plugins, Preemption(run / CHECKPOINTS / LAST)],
     )
     return Objects(family, module, datamodule, trainer, timer)
 
