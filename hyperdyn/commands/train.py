@@ -17,9 +17,10 @@ def run(cfg: DictConfig) -> None:
     """Collect what the run names and data_dir does not hold yet, train, and say where the run is."""
     fill(cfg)
     metrics, objects = train(cfg)
-    if objects.trainer.is_global_zero:
-        facts = MethodFacts(cfg.method, training_seconds=objects.timer.time_elapsed("train"))
-        keep(Path(cfg.run_dir), Results(objects.family.name, methods=(facts,)))
+    if not objects.trainer.is_global_zero:
+        return
+    facts = MethodFacts(cfg.method, training_seconds=objects.timer.time_elapsed("train"))
+    keep(Path(cfg.run_dir), Results(objects.family.name, methods=(facts,)))
     for name, value in sorted(metrics.items()):
         print(f"{name:<40} {value:.4g}")
     print(f"run folder: {cfg.run_dir}")
