@@ -42,6 +42,8 @@ class TrajectoryDataModule(LightningDataModule):
         the rounds between rise in a straight line.
     views: share of the systems of a batch whose context holds one look, at a stored moment of an episode that the query
         is not of, so that a model learns to do with and without; None gives no views.
+    look_pixels: what is kept of each picture, a square of so many pixels around the object; a look is then read once
+        and kept in memory. None keeps whole pictures, which are read anew each time.
     augment: "turn" and "mirror", for a family with the frame of an object; see `hyperdyn.shards.augment`.
     state: of the family; needed for these alone.
 
@@ -68,6 +70,7 @@ class TrajectoryDataModule(LightningDataModule):
         round_weight: int = 1,
         split: str = "train",
         views: float | None = None,
+        look_pixels: int | None = None,
         augment: Sequence[str] = (),
         state: StateSpec | None = None,
         seed: int = 0,
@@ -99,7 +102,10 @@ class TrajectoryDataModule(LightningDataModule):
         self._sampler = ElasticSampler(
             systems, tuple(map(int, history_sizes)), seed=seed, same_history_size=same_history_size
         )
+        if look_pixels is not None:
+            _at_least("look_pixels", look_pixels, 1)
         self._views = views
+        self._look_pixels = look_pixels
         self._augment = _augmentation(tuple(augment), state)
         self._stream: WindowStream | None = None
 
@@ -161,7 +167,7 @@ class TrajectoryDataModule(LightningDataModule):
         if not any(info.views_bytes for info in store.infos(self.split)):
             fix = f"hyperdyn collect data_dir={self.root} views=0, of a family with cameras; or data.views=null"
             raise ShardError(f"no views in split '{self.split}' of '{self.root}'", fix=fix)
-        return Looks(store.load_views, self._views)
+        return Looks(store.load_views, self._views, self._look_pixels)
 
     def _trained_on(self, data: Episodes | ShardInfo) -> bool:
         return self.first_systems is None or data.system < self.first_systems

@@ -71,6 +71,35 @@ class Views(Movable):
             pose = torch.cat([pose[:, :2], pose[:, 2:] + angle[:, None].to(pose.dtype)], dim=1)
         return replace(self, pose=pose, solid=None if solid is None else solid.turned(angle))
 
+    def cropped(self, pixels: int, height: float = 0.025) -> Views:
+        """A square of so many pixels of each picture, around the object; the cameras look at the rest no longer.
+
+        Its middle is what the camera sees of the point `height` [m] over the pose, moved so that the square lies in the
+        picture. Pictures that are no larger stay whole along that edge, and all of them where nobody knows the pose.
+        """
+        if self.pose is None:
+            return self
+        B, V, h, w = self.depth.shape
+        size = min(pixels, h), min(pixels, w)
+        at = torch.cat(
+            [self.pose[:, :2], torch.full_like(self.pose[:, :1], height), torch.ones_like(self.pose[:, :1])], 1
+        )
+        seen = (self.intrinsics @ self.extrinsics[..., :3, :] @ at[:, None, :, None].to(self.intrinsics)).squeeze(-1)
+        middle = (seen[..., :2] / seen[..., 2:]).flip(-1)  # [B,V,2] row and column
+        most = middle.new_tensor([h - size[0], w - size[1]])
+        low = (middle - middle.new_tensor(size) / 2).round().nan_to_num().clamp(middle.new_zeros(2), most)
+        row, column = (low[..., i, None].long() + torch.arange(size[i], device=low.device) for i in (0, 1))
+        index = (row[..., :, None] * w + column[..., None, :]).flatten(2)  # [B,V,hw]
+        intrinsics = self.intrinsics.clone()
+        intrinsics[..., :2, 2] -= low.flip(-1)
+
+        def kept(pictures: Tensor) -> Tensor:
+            return pictures.flatten(2).gather(2, index).view(B, V, *size)
+
+        colours = [kept(self.rgb[:, :, c]) for c in range(self.rgb.shape[2])]
+        mask = None if self.mask is None else kept(self.mask)
+        return replace(self, rgb=torch.stack(colours, 2), depth=kept(self.depth), intrinsics=intrinsics, mask=mask)
+
     def mirrored(self, which: Tensor) -> Views:
         """The systems where `which` [B] seen in a mirror along the world's x axis.
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from hyperdyn.models.base import AbstractDynamics, ChangeExpert
+from hyperdyn.models.generated import AbstractGenerated
 from hyperdyn.nn.encoders.base import AbstractHistoryEncoder, Encoding
 from hyperdyn.nn.hypernetwork import Hypernetwork
-from hyperdyn.nn.mlp import GeneratedMLP, MLPSpec
 from hyperdyn.types import Context, Expert, StateSpec
 
 
-class Hyper(AbstractDynamics):
+class Hyper(AbstractGenerated):
     """theta = theta0 + scale * head(encoder(history)),   s' = s + mu_y + sigma_y f_theta(x).
 
     Xian et al., HyperDynamics, ICLR 2021, with weights generated once per context and K from 0 up.
@@ -30,14 +29,9 @@ class Hyper(AbstractDynamics):
         head: str = "full",
         rank: int = 16,
     ) -> None:
-        super().__init__(spec)
-        self.expert_spec = MLPSpec((spec.input_dim, *hidden, spec.change_dim), activation)
+        super().__init__(spec, hidden, activation)
         self.encoder = encoder(spec.input_dim, spec.change_dim)
         self.hypernetwork = Hypernetwork(self.expert_spec, self.encoder.code_dim, head, rank)
-
-    @property
-    def executed_sizes(self) -> tuple[int, ...]:
-        return self.expert_spec.sizes
 
     def encode(self, context: Context) -> Encoding:
         """What the history of each of the B systems is encoded to."""
@@ -46,9 +40,7 @@ class Hyper(AbstractDynamics):
 
     def decode(self, encoding: Encoding) -> Expert:
         """The experts that belong to what the histories were encoded to."""
-        theta = self.hypernetwork(encoding.code)
-        net = GeneratedMLP(self.expert_spec, theta)
-        return ChangeExpert(self.norm, net, code=encoding.code, theta=theta, aux_loss=encoding.aux_loss)
+        return self.generated(encoding.code, encoding.aux_loss)
 
     def adapt(self, context: Context) -> Expert:
         return self.decode(self.encode(context))

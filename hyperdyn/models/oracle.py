@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from hyperdyn.models.base import AbstractDynamics, ChangeExpert
+from hyperdyn.models.generated import AbstractGenerated
 from hyperdyn.nn.factors import FactorScaling
 from hyperdyn.nn.hypernetwork import Hypernetwork
-from hyperdyn.nn.mlp import GeneratedMLP, MLPSpec, mlp
+from hyperdyn.nn.mlp import mlp
 from hyperdyn.types import Context, Expert, StateSpec
 
 
-class Oracle(AbstractDynamics):
+class Oracle(AbstractGenerated):
     """theta = theta0 + scale * head(e(u)),   s' = s + mu_y + sigma_y f_theta(x), with u the factors scaled to [-1, 1].
 
     factor_ranges, factor_log: see `FactorScaling`.
@@ -35,15 +35,10 @@ class Oracle(AbstractDynamics):
         head: str = "full",
         rank: int = 16,
     ) -> None:
-        super().__init__(spec)
+        super().__init__(spec, hidden, activation)
         self.scaling = FactorScaling(factor_ranges, factor_log)
-        self.expert_spec = MLPSpec((spec.input_dim, *hidden, spec.change_dim), activation)
         self.encoder = mlp((self.scaling.factor_dim, *encoder_hidden, code_dim), activation)
         self.hypernetwork = Hypernetwork(self.expert_spec, code_dim, head, rank)
-
-    @property
-    def executed_sizes(self) -> tuple[int, ...]:
-        return self.expert_spec.sizes
 
     def adapt(self, context: Context) -> Expert:
         """As every model.
@@ -52,6 +47,4 @@ class Oracle(AbstractDynamics):
             ConfigError: the context does not tell the factors.
             ShapeError: it tells another number of them.
         """
-        code = self.encoder(self.scaling.told(context))
-        theta = self.hypernetwork(code)
-        return ChangeExpert(self.norm, GeneratedMLP(self.expert_spec, theta), code=code, theta=theta)
+        return self.generated(self.encoder(self.scaling.told(context)))

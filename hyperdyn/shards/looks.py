@@ -18,6 +18,8 @@ from hyperdyn.views import Views, joined
 
 MAPPED_SHARDS = 16384
 """Files of views mapped into memory at once."""
+REMEMBERED = 8192
+"""Cropped looks kept in memory; with four pictures of 40 x 40 each takes some 140 kB."""
 
 
 @final
@@ -26,11 +28,17 @@ class Looks:
 
     load: the views of a shard, None if it has none.
     share: how often a system is looked at; otherwise, and where it has no moment to choose, it is not seen.
+    pixels: what is kept of each picture is a square of so many around the object, see `Views.cropped`. Such looks are
+        read once and then remembered. None keeps whole pictures, which are read every time.
     """
 
-    def __init__(self, load: Callable[[ShardInfo], ShardViews | None], share: float = 1.0) -> None:
+    def __init__(
+        self, load: Callable[[ShardInfo], ShardViews | None], share: float = 1.0, pixels: int | None = None
+    ) -> None:
         self._load = load
         self.share = share
+        self.pixels = pixels
+        self._remembered: OrderedDict[tuple[str, int], Views] = OrderedDict()
         self._mapped: OrderedDict[str, ShardViews | None] = OrderedDict()
 
     def __call__(self, blocks: Sequence[Block], rngs: Iterable[np.random.Generator]) -> Views | None:
@@ -51,8 +59,17 @@ class Looks:
         moments = self.moments(block.episodes, block.query)
         if skipped >= self.share or not moments:
             return None
-        views, moment = moments[int(chosen * len(moments))]
-        return views.at(moment)
+        return self._at(*moments[int(chosen * len(moments))])
+
+    def _at(self, views: ShardViews, moment: int) -> Views:
+        if self.pixels is None:
+            return views.at(moment)
+        key = views.file, moment
+        if key not in self._remembered:
+            while len(self._remembered) >= REMEMBERED:
+                self._remembered.popitem(last=False)
+            self._remembered[key] = views.at(moment).cropped(self.pixels)
+        return self._remembered[key]
 
     def moments(self, episodes: Episodes, query: Codes) -> list[tuple[ShardViews, int]]:
         """All stored moments of a system, but for those of the episodes that the query is of."""

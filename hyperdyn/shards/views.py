@@ -73,7 +73,7 @@ def views_bytes(moments: Iterable[Moment]) -> bytes:
 class ShardViews:
     """The moments of one shard at which cameras looked, mapped into memory: a picture is read when it is asked for.
 
-    episode, step: [M] which moments.
+    episode, step: [M] which moments. file: its name within the folder.
     """
 
     def __init__(self, root: Path, info: ShardInfo) -> None:
@@ -82,6 +82,7 @@ class ShardViews:
             ShardError: the file is missing, truncated or holds no views.
         """
         self._root, self._info = root, info
+        self.file = info.views_file
         self.episode: NDArray[np.int32]
         self.step: NDArray[np.int32]
         reason = views_fault(root / info.views_file, info)

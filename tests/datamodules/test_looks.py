@@ -15,7 +15,7 @@ from hyperdyn.datamodules.trajectories import TrajectoryDataModule
 from hyperdyn.errors import ConfigError, ShapeError, ShardError
 from hyperdyn.evaluate.windows import Windows
 from hyperdyn.shards import Header, ShardStore
-from hyperdyn.shards.views import Moment, views_bytes
+from hyperdyn.shards.views import Moment, ShardViews, views_bytes
 from hyperdyn.types import Batch
 from hyperdyn.views import Views
 
@@ -105,6 +105,36 @@ def test_looks_depend_on_seed_and_epoch_alone_and_not_on_the_batch(root: Path) -
     assert halves == poses()
 
 
+def test_cropped_looks_are_read_once_and_are_the_same_each_time(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[tuple[str, int]] = []
+    at = ShardViews.at
+
+    def counted(views: ShardViews, moment: int) -> Views:
+        read.append((views.file, moment))
+        return at(views, moment)
+
+    monkeypatch.setattr(ShardViews, "at", counted)
+    data = TrajectoryDataModule(str(root), views=1.0, systems=4, rows=2, history_sizes=[2], look_pixels=1)
+    plain = batches(root)
+    read.clear()
+    shown = [batch.context.views for _ in range(5) for batch in data.stream]
+    assert len(read) == len(set(read)) > SYSTEMS
+    assert len(shown) > len(read)
+    for whole, small in zip([b.context.views for b in plain], shown, strict=False):
+        assert whole is not None
+        assert small is not None
+        assert torch.equal(small.pose, whole.pose)
+        assert small.depth.shape == (4, 1, 1, 1)
+
+
+def test_no_more_looks_are_remembered_than_there_is_room_for(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hyperdyn.shards.looks.REMEMBERED", 3)
+    data = TrajectoryDataModule(str(root), views=1.0, systems=4, rows=2, history_sizes=[2], look_pixels=1)
+    poses = [batch.context.views.pose for batch in data.stream]
+    assert len(data.stream._looks._remembered) == 3
+    assert all(map(torch.equal, poses, [b.context.views.pose for b in batches(root)]))
+
+
 def test_without_the_option_there_are_no_views(root: Path) -> None:
     assert all(batch.context.views is None for batch in batches(root, views=None))
 
@@ -116,6 +146,8 @@ def test_a_folder_without_views_is_refused(tmp_path: Path) -> None:
         batches(store.root)
     with pytest.raises(ConfigError, match=r"data\.views"):
         batches(store.root, views=0.0)
+    with pytest.raises(ConfigError, match=r"data\.look_pixels"):
+        batches(store.root, look_pixels=0)
 
 
 def test_pictures_of_two_sizes_do_not_go_together(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def views(boxes: list[Box]) -> Views:
 @pytest.fixture
 def encoder() -> VoxelEncoder:
     torch.manual_seed(0)
-    return VoxelEncoder(code_dim=8, cells=16, size=0.24, channels=(8, 16)).eval()
+    return VoxelEncoder(code_dim=8, cells=16, levels=16, size=0.24, channels=(8, 16)).eval()
 
 
 def code(encoder: VoxelEncoder, seen: Views | None) -> Tensor:
@@ -67,7 +67,7 @@ def test_without_views_all_systems_have_the_code_of_no_view(encoder: VoxelEncode
 @pytest.mark.parametrize("garbage", [math.nan, math.inf, 1e30])
 def test_pictures_of_a_system_that_was_not_seen_change_no_bit_of_code_or_gradient(garbage: float) -> None:
     torch.manual_seed(0)
-    encoder = VoxelEncoder(code_dim=8, cells=16, size=0.24, channels=(8, 16))
+    encoder = VoxelEncoder(code_dim=8, cells=16, levels=16, size=0.24, channels=(8, 16))
     found = []
     for value in (0.0, garbage):
         blind = views(BOXES)
@@ -109,20 +109,31 @@ def test_an_object_whose_pose_nobody_knows_is_found(encoder: VoxelEncoder) -> No
     assert encoder(replace(known, pose=None), 2).seen.all()
 
 
-def test_the_cube_is_jittered_in_training_alone(encoder: VoxelEncoder) -> None:
+def test_the_code_is_that_of_the_object_where_it_is_and_only_guesses_are_jittered(encoder: VoxelEncoder) -> None:
     seen = views(BOXES)
-    first, again = code(encoder, seen), code(encoder, seen)
-    assert torch.equal(first, again)
-    assert encoder(seen, 2).aux_loss is None
+    still = encoder(seen, 2)
+    assert still.aux_loss is None
     encoder.train()
-    draws = [encoder(seen, 2, torch.Generator().manual_seed(seed)).code for seed in (0, 0, 1)]
-    assert torch.equal(draws[0], draws[1])
-    assert not torch.equal(draws[0], draws[2])
+    draws = [encoder(seen, 2, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)]
+    assert all(torch.equal(draw.code, still.code) for draw in draws)
+    assert torch.equal(draws[0].aux_loss, draws[1].aux_loss)
+    assert not torch.equal(draws[0].aux_loss, draws[2].aux_loss)
+
+
+def test_the_losses_of_a_share_of_the_systems_count_for_all() -> None:
+    """The first of a batch, as often as there are others."""
+    torch.manual_seed(0)
+    encoder = VoxelEncoder(code_dim=8, cells=16, levels=16, size=0.24, channels=(8, 16))
+    seen = views([BOXES[0]] * 2 + [BOXES[1]] * 2)
+    whole = encoder(seen.part(slice(2)), 2, torch.Generator().manual_seed(0)).aux_loss
+    encoder.share = 0.5
+    shared = encoder(seen, 4, torch.Generator().manual_seed(0)).aux_loss
+    assert torch.equal(shared, torch.cat([2 * whole, torch.zeros(2)]))
 
 
 def test_what_is_not_known_costs_nothing() -> None:
     torch.manual_seed(0)
-    encoder = VoxelEncoder(code_dim=8, cells=16, size=0.24, channels=(8, 16))
+    encoder = VoxelEncoder(code_dim=8, cells=16, levels=16, size=0.24, channels=(8, 16))
     rng = torch.Generator().manual_seed(1)
     known = views(BOXES)
     assert (encoder(known, 2, rng).aux_loss > 0).all()
@@ -130,7 +141,7 @@ def test_what_is_not_known_costs_nothing() -> None:
     blind.depth[1] = 0
     assert encoder(blind, 2, rng).aux_loss[1] == 0
     assert (encoder(replace(known, pose=None), 2, rng).aux_loss == 0).all()
-    no_shape = VoxelEncoder(code_dim=8, cells=16, size=0.24, channels=(8, 16), pose_weight=0.0)
+    no_shape = VoxelEncoder(code_dim=8, cells=16, levels=16, size=0.24, channels=(8, 16), pose_weight=0.0)
     assert (no_shape(replace(known, solid=None), 2, rng).aux_loss == 0).all()
     assert (encoder(None, 2).aux_loss == 0).all()
 
@@ -165,7 +176,7 @@ def test_shape_and_pose_can_be_learned() -> None:
     """Of two objects, in a moment: the losses fall to a part of what knowing nothing costs."""
     torch.manual_seed(0)
     encoder = VoxelEncoder(
-        code_dim=8, cells=8, size=0.24, channels=(16,), jitter=(0.02, 0.3), shape_weight=1.0, pose_weight=1.0
+        code_dim=8, cells=8, levels=8, size=0.24, channels=(16,), jitter=(0.02, 0.3), pose_weight=1.0
     )
     optimiser = torch.optim.Adam(encoder.parameters(), lr=3e-3)
     seen, rng = views(BOXES), torch.Generator().manual_seed(0)
@@ -181,6 +192,10 @@ def test_shape_and_pose_can_be_learned() -> None:
 
 def test_sizes_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ConfigError, match="do not fit"):
-        VoxelEncoder(cells=24)
+        VoxelEncoder(cells=20)
+    with pytest.raises(ConfigError, match="do not fit"):
+        VoxelEncoder(levels=12)
+    with pytest.raises(ConfigError, match="share"):
+        VoxelEncoder(share=0.0)
     with pytest.raises(ConfigError, match="jitter"):
         VoxelEncoder(jitter=(0.0, 0.1))

@@ -11,7 +11,7 @@ from ray_casting import Box, Camera, around, photograph
 from torch import Tensor
 
 from hyperdyn.errors import ConfigError, ShapeError
-from hyperdyn.nn.vision.geometry import Cloud, Cube, free_space, unproject, voxelise
+from hyperdyn.nn.vision.geometry import Cloud, Cube, free_space, object_points, unproject, voxelise
 from hyperdyn.views import Views
 
 AROUND = around()
@@ -22,7 +22,7 @@ OBJECT = Box(0.05, -0.03, 0.6, (0.105, 0.075, 0.0825))  # faces in the middle of
 def filled(views: Views, pose: Tensor | None = None) -> Tensor:
     """Voxels [B,n,n,n] in which the object was seen."""
     assert views.pose is not None
-    return voxelise(unproject(views).of_object(), CUBE, views.pose if pose is None else pose)[:, 0] > 0
+    return voxelise(unproject(views).of_object().points(), CUBE, views.pose if pose is None else pose)[:, 0] > 0
 
 
 def blank(camera: Camera) -> Views:
@@ -60,7 +60,7 @@ def test_a_point_of_known_position_lands_in_its_voxel_from_any_camera(seed: int)
     own = torch.tensor([draw(-0.12, 0.12), draw(-0.12, 0.12)])  # where in the cube the point is to lie
     cube = replace(CUBE, table=float(point[2]) - draw(0, CUBE.size))
     pose = torch.tensor([*(point[:2] - own).tolist(), draw(-7, 7)], dtype=torch.float64)
-    grid = voxelise(cloud, cube, pose[None])[0]
+    grid = voxelise(cloud.points(), cube, pose[None])[0]
     x, y, z = voxel_of(point - torch.tensor([0, 0, cube.table]), pose)
     turned_out = not all(0 <= v < CUBE.cells for v in (x, y, z))
     assert grid[0].sum() == (0 if turned_out else 1)
@@ -123,7 +123,7 @@ def test_pixels_without_a_depth_are_ignored_with_their_colours(nothing: float) -
     cloud = unproject(spoilt)
     assert not cloud.seen[hole.flatten(1)].any()
     assert not torch.cat([cloud.point, cloud.colour], dim=-1)[hole.flatten(1)].any()
-    grids = [voxelise(unproject(v).of_object(), CUBE, views.pose) for v in (spoilt, two)]
+    grids = [voxelise(unproject(v).of_object().points(), CUBE, views.pose) for v in (spoilt, two)]
     assert torch.equal(*grids)
     assert torch.equal(free_space(spoilt, CUBE, views.pose), free_space(two, CUBE, views.pose))
 
@@ -142,6 +142,28 @@ def test_a_mask_leaves_out_what_is_not_the_object() -> None:
     assert filled(replace(seen, mask=None)).sum() > filled(seen).sum()
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_the_objects_points_are_those_of_all_pixels_that_show_it(known: bool) -> None:
+    one = photograph([OBJECT, Box(0.05, 0.06, 0, (0.05, 0.05, 0.05))], AROUND)
+    two = Views(*(torch.cat([getattr(one, f.name)] * 2) for f in fields(Views)[:6]))
+    two.depth[1, 0] = 0
+    views = two if known else replace(two, mask=None)
+    cloud, points = unproject(views).of_object(), object_points(views)
+    for b in range(2):
+        torch.testing.assert_close(points.point[points.system == b], cloud.point[b][cloud.seen[b]])
+        torch.testing.assert_close(points.colour[points.system == b], cloud.colour[b][cloud.seen[b]])
+
+
+def test_a_box_is_the_lower_part_of_a_cube() -> None:
+    views, low = photograph([OBJECT], AROUND), replace(CUBE, levels=3)
+    assert views.pose is not None
+    points = unproject(views).of_object().points()
+    assert torch.equal(voxelise(points, low, views.pose), voxelise(points, CUBE, views.pose)[..., :3])
+    assert torch.equal(free_space(views, low, views.pose), free_space(views, CUBE, views.pose)[..., :3])
+    with pytest.raises(ConfigError, match="levels"):
+        replace(CUBE, levels=17)
+
+
 def test_systems_of_a_batch_do_not_see_each_other() -> None:
     boxes = [OBJECT, replace(OBJECT, x=0.0, yaw=2.0), Box(0, 0, 0, (0.05, 0.05, 0.2))]
     alone = [photograph([box], AROUND) for box in boxes]
@@ -156,7 +178,7 @@ def test_colours_of_a_voxel_are_averaged() -> None:
     point = torch.tensor([[[0.001, 0.001, 0.05], [0.002, 0.002, 0.051], [0.002, 0.002, 0.051]]])
     colour = torch.tensor([[[0.0, 0.3, 0.9], [1.0, 0.3, 0.1], [math.nan] * 3]])
     seen = torch.tensor([[True, True, False]])
-    grid = voxelise(Cloud(point, torch.where(seen[..., None], colour, 0), seen), CUBE, torch.zeros(1, 3))
+    grid = voxelise(Cloud(point, torch.where(seen[..., None], colour, 0), seen).points(), CUBE, torch.zeros(1, 3))
     assert grid[:, 0].sum() == 1
     torch.testing.assert_close(grid[0, :, 8, 8, 3], torch.tensor([1, 0.5, 0.3, 0.5]))
 

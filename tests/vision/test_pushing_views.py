@@ -28,7 +28,7 @@ def test_points_of_the_object_are_of_its_true_shape_in_its_own_frame() -> None:
         assert views.pose is not None
         assert views.solid is not None
         cloud = unproject(views).of_object()
-        points = voxelise(cloud, cube, views.pose)[0, 0] > 0
+        points = voxelise(cloud.points(), cube, views.pose)[0, 0] > 0
         assert cloud.seen.sum() > 100
         assert points.sum() > 50
         full = occupied(views.solid, cube, views.pose).float()

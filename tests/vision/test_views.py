@@ -8,7 +8,7 @@ import torch
 from ray_casting import Box, around, photograph
 from torch import Tensor
 
-from hyperdyn.nn.vision.geometry import Cube, free_space, unproject, voxelise
+from hyperdyn.nn.vision.geometry import Cube, free_space, object_points, unproject, voxelise
 from hyperdyn.views import Solid, Views
 
 CUBE = Cube(cells=16, size=0.24)
@@ -28,7 +28,40 @@ def two_views() -> Views:
 
 def grids(views: Views) -> tuple[Tensor, Tensor]:
     assert views.pose is not None
-    return voxelise(unproject(views).of_object(), CUBE, views.pose), free_space(views, CUBE, views.pose)
+    return voxelise(unproject(views).of_object().points(), CUBE, views.pose), free_space(views, CUBE, views.pose)
+
+
+def test_a_crop_keeps_every_point_of_the_object_where_it_is() -> None:
+    views = two_views()
+    assert views.mask is not None
+    small = views.cropped(40, height=0.04)
+    assert small.depth.shape[2:] == (40, 40)
+    assert small.rgb.shape[3:] == (40, 40)
+    assert min(views.depth.shape[2:]) > 40
+    assert small.mask is not None
+    assert small.mask.sum() == views.mask.sum()
+    before, after = object_points(views), object_points(small)
+    torch.testing.assert_close(after.point, before.point)
+    assert torch.equal(after.colour, before.colour)
+    assert torch.equal(after.system, before.system)
+
+
+def test_a_crop_is_of_the_object_and_stays_within_the_picture() -> None:
+    """Also where the object stands at its edge or beyond it; a picture that is smaller is left as it is."""
+    views = two_views()
+    assert views.pose is not None
+    away = replace(views, pose=views.pose + torch.tensor([5.0, 0.0, 0.0]))
+    for shown, objects in ((views, True), (away, False)):
+        small = shown.cropped(24)
+        assert small.depth.shape[2:] == (24, 24)
+        assert small.mask is not None
+        assert small.mask[:, :, 8:16, 8:16].any((2, 3)).all() == objects
+    whole = views.cropped(10**4)
+    assert torch.equal(whole.depth, views.depth)
+    assert torch.equal(whole.intrinsics, views.intrinsics)
+    nowhere = replace(views, pose=torch.full_like(views.pose, torch.nan)).cropped(24)
+    assert torch.isfinite(nowhere.intrinsics).all()
+    assert replace(views, pose=None).cropped(24).depth is views.depth
 
 
 def test_in_the_mirror_a_point_has_its_y_on_the_other_side() -> None:

@@ -33,7 +33,7 @@ def test_pose_errors_are_root_mean_squares_and_angles_wrap() -> None:
 
 def test_guesses_are_judged_in_the_cube_that_was_shown() -> None:
     """An encoder that always guesses that nothing is off and the whole cube is full."""
-    encoder = VoxelEncoder(code_dim=4, cells=8, size=0.24, channels=(8,), jitter=(0.02, 0.3)).eval()
+    encoder = VoxelEncoder(code_dim=4, cells=8, levels=8, size=0.24, channels=(8,), jitter=(0.02, 0.3)).eval()
     for parameter in (*encoder.pose.parameters(), *encoder.shape.parameters()):
         torch.nn.init.zeros_(parameter)
     torch.nn.init.ones_(encoder.shape[-1].bias)

@@ -1,10 +1,11 @@
 """From pixels with a depth to points of the world, and from points to voxels in a frame of one's own.
 
-h, w are a picture's height and width, n the voxels along an edge, M the points of a system. No gradient passes here.
+h, w are a picture's height and width, n by n by m the voxels, M the points of a system. No gradient passes here.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -15,6 +16,15 @@ from hyperdyn.views import Views
 
 ABOVE = 0.004
 """[m] A point so far above the table is not the table's."""
+
+
+@dataclass(frozen=True)
+class Points:
+    """Coloured points of several systems, P in all."""
+
+    point: Tensor  # [P,3] world [m]
+    colour: Tensor  # [P,3] in [0, 1]
+    system: Tensor  # [P] int64, which of the systems it is of
 
 
 @dataclass(frozen=True)
@@ -31,21 +41,33 @@ class Cloud:
         above = self.point[..., 2] > table + ABOVE
         return replace(self, seen=self.seen & (above if self.object is None else self.object))
 
+    def points(self) -> Points:
+        """Those that were seen."""
+        system, index = self.seen.nonzero(as_tuple=True)
+        return Points(self.point[system, index], self.colour[system, index], system)
+
 
 @dataclass(frozen=True)
 class Cube:
-    """n^3 voxels that stand on the table, around an object and turned with it.
+    """Voxels that stand on the table, around an object and turned with it: n by n, and m upwards, a cube if m = n.
 
-    cells: n. size: edge [m]. table: height of the table in the world [m].
+    cells: n. size: edge [m]. table: height of the table in the world [m]. levels: m, None for n.
     """
 
     cells: int
     size: float
     table: float = 0.0
+    levels: int | None = None
 
     def __post_init__(self) -> None:
-        if self.cells < 1 or self.size <= 0:
-            raise ConfigError("a cube of voxels", got=self, expected="cells of 1 or more, size above 0")
+        if self.cells < 1 or self.size <= 0 or not (self.levels is None or 1 <= self.levels <= self.cells):
+            expected = "cells of 1 or more, size above 0, levels from 1 to cells"
+            raise ConfigError("a cube of voxels", got=self, expected=expected)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """n, n, m."""
+        return self.cells, self.cells, self.cells if self.levels is None else self.levels
 
     @property
     def resolution(self) -> float:
@@ -71,13 +93,13 @@ class Cube:
         return torch.cat([rows, rows.new_tensor([0, 0, 0, 1]).expand(len(pose), 1, 4)], dim=1)
 
     def through(self, matrix: Tensor) -> Tensor:
-        """[...,r,n,n,n] of the middles of the voxels (x, y, z, 1) under matrices [...,r,4], axis by axis."""
+        """[...,r,n,n,m] of the middles of the voxels (x, y, z, 1) under matrices [...,r,4], axis by axis."""
         at = torch.arange(self.cells, device=matrix.device, dtype=matrix.dtype) + 0.5
-        x, y, z = ((matrix[..., i, None] * at) for i in range(3))  # [...,r,n]
+        x, y, z = ((matrix[..., i, None] * at[:n]) for i, n in enumerate(self.shape))  # [...,r,n]
         return (x + matrix[..., 3, None])[..., :, None, None] + (y[..., :, None] + z[..., None, :])[..., None, :, :]
 
     def centres(self, pose: Tensor) -> Tensor:
-        """Middles [B,3,n,n,n] of the voxels in the world, by x, y, z of the cube at pose [B,3]."""
+        """Middles [B,3,n,n,m] of the voxels in the world, by x, y, z of the cube at pose [B,3]."""
         return self.through(self.frame(pose)[:, :3])
 
 
@@ -108,35 +130,59 @@ def unproject(views: Views) -> Cloud:
 
 
 @torch.no_grad()
-def voxelise(cloud: Cloud, cube: Cube, pose: Tensor) -> Tensor:
-    """Voxels [B,4,n,n,n] of the cube at pose [B,3]: 1 where a point lies, and the mean colour of those that do."""
-    B, M, _ = cloud.point.shape
-    n = cube.cells
-    at = cube.coordinates(cloud.point, pose).floor()
-    inside = (cloud.seen.unsqueeze(-1) & (at >= 0) & (at < n)).all(-1)  # [B,M]
-    at = torch.where(inside.unsqueeze(-1), at, 0.0).long()
-    voxel = (at[..., 0] * n + at[..., 1]) * n + at[..., 2]
-    voxel = torch.where(inside, voxel, n**3)  # one more, for all that lies elsewhere
-    values = torch.cat([torch.ones_like(cloud.colour[..., :1]), cloud.colour], dim=-1).mT  # [B,4,M]
-    sums = values.new_zeros(B, 4, n**3 + 1).scatter_add_(2, voxel.unsqueeze(1).expand(B, 4, M), values)[..., :-1]
-    count = sums[:, :1]
-    full = torch.cat([(count > 0).to(sums), sums[:, 1:] / count.clamp(min=1)], dim=1)
-    return full.unflatten(2, (n, n, n))
+def object_points(views: Views, table: float = 0.0) -> Points:
+    """The points of `unproject(views).of_object(table)`: pixels beside the object's mask, most of them, cost nothing.
+
+    Raises:
+        ShapeError: fields of the views that do not fit each other.
+    """
+    _check(views)
+    depth = views.depth
+    seen = torch.isfinite(depth) & (depth > 0)
+    b, v, i, j = (seen if views.mask is None else seen & views.mask).nonzero(as_tuple=True)
+    turn = views.extrinsics[..., :3, :3].mT  # [B,V,3,3] camera to world
+    eye = -(turn @ views.extrinsics[..., :3, 3:]).squeeze(-1)  # [B,V,3]
+    ray = turn @ torch.linalg.inv(views.intrinsics)
+    pixel = torch.stack([j + 0.5, i + 0.5, torch.ones_like(j)], dim=-1).to(depth)  # [P,3]
+    point = depth[b, v, i, j, None] * (ray[b, v] @ pixel.unsqueeze(-1)).squeeze(-1) + eye[b, v]
+    found = Points(point, views.rgb[b, v, :, i, j], b)
+    if views.mask is not None:
+        return found
+    above = point[:, 2] > table + ABOVE
+    return Points(*(value[above] for value in (found.point, found.colour, found.system)))
+
+
+@torch.no_grad()
+def voxelise(points: Points, cube: Cube, pose: Tensor) -> Tensor:
+    """Voxels [B,4,n,n,m] of the cube at pose [B,3]: 1 where a point lies, and the mean colour of those that do."""
+    B, size = len(pose), math.prod(cube.shape)
+    at = cube.coordinates(points.point.unsqueeze(1), pose[points.system]).squeeze(1).floor()  # [P,3]
+    inside = ((at >= 0) & (at < at.new_tensor(cube.shape))).all(-1)
+    (x, y, z), system = at[inside].long().unbind(-1), points.system[inside]
+    voxel = (x * cube.cells + y) * cube.shape[2] + z
+    count = at.new_zeros(B * size).index_add_(0, system * size + voxel, torch.ones_like(at[inside, 0]))
+    colour = points.colour[inside] / count[system * size + voxel].unsqueeze(1)  # most voxels are empty and cost nothing
+    grid = at.new_zeros(B * 4 * size)
+    first = system * 4 * size + voxel
+    grid[first] = 1
+    for c in range(3):
+        grid.index_add_(0, first + (1 + c) * size, colour[:, c])
+    return grid.view(B, 4, *cube.shape)
 
 
 @torch.no_grad()
 def free_space(views: Views, cube: Cube, pose: Tensor) -> Tensor:
-    """[B,1,n,n,n] 1 where some camera looks through the voxel's middle at something a voxel or more behind it."""
+    """[B,1,n,n,m] 1 where some camera looks through the voxel's middle at something a voxel or more behind it."""
     h, w = views.depth.shape[-2:]
     projection = views.intrinsics @ views.extrinsics[..., :3, :] @ cube.frame(pose.to(views.depth)).unsqueeze(1)
-    u, v, z = cube.through(projection).flatten(3).unbind(2)  # [B,V,n^3], u and v times the depth z
+    u, v, z = cube.through(projection).flatten(3).unbind(2)  # [B,V,nnm], u and v times the depth z
     ahead = z > 0
     column, row = (torch.where(ahead, a / z, -1.0).floor_() for a in (u, v))
     inside = (column >= 0) & (column < w) & (row >= 0) & (row < h)
     pixel = torch.where(inside, row * w + column, 0.0).long()
-    depth = views.depth.flatten(2).gather(2, pixel)  # [B,V,n^3]
+    depth = views.depth.flatten(2).gather(2, pixel)  # [B,V,nnm]
     empty = inside & torch.isfinite(depth) & (depth > z + cube.resolution)
-    return empty.any(1, keepdim=True).to(depth.dtype).unflatten(2, [cube.cells] * 3)
+    return empty.any(1, keepdim=True).to(depth.dtype).unflatten(2, cube.shape)
 
 
 def _pixels(h: int, w: int, like: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from hyperdyn.views import Solid
 
 @torch.no_grad()
 def occupied(solid: Solid, cube: Cube, pose: Tensor, off: Tensor | None = None) -> Tensor:
-    """Occupancy [B,n,n,n] bool of objects at pose [B,3] in cubes that stand `off` [B,3] from there (m, m, rad).
+    """Occupancy [B,n,n,m] bool of objects at pose [B,3] in cubes that stand `off` [B,3] from there (m, m, rad).
 
     A voxel is full if its middle lies in a full voxel of the solid's own cube.
     """
@@ -19,10 +19,10 @@ def occupied(solid: Solid, cube: Cube, pose: Tensor, off: Tensor | None = None) 
     standing = torch.cat([pose[:, :2], pose[:, 2:] + solid.yaw[:, None].to(pose.dtype)], dim=1)
     own = torch.linalg.inv(Cube(1, 1.0, cube.table).frame(standing))  # to metres, from a corner of a cube of one metre
     own = own @ cube.frame(pose if off is None else pose + off)
-    x, y, z = cube.through(own[:, :3]).flatten(2).unbind(1)  # [B,n^3]
+    x, y, z = cube.through(own[:, :3]).flatten(2).unbind(1)  # [B,nnm]
     size = solid.size.to(x.dtype)[:, None]
     at = [(v * (N / size)).floor() for v in (x - 0.5 + size / 2, y - 0.5 + size / 2, z)]
     inside = torch.stack([(v >= 0) & (v < N) for v in at]).all(0)
     i, j, k = (torch.where(inside, v, 0.0).long() for v in at)
     full = solid.occupancy.flatten(1).gather(1, (i * N + j) * N + k)
-    return (full & inside).unflatten(1, [cube.cells] * 3)
+    return (full & inside).unflatten(1, cube.shape)

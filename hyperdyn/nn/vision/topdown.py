@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from hyperdyn.errors import ConfigError
-from hyperdyn.nn.vision.geometry import Cube, unproject
+from hyperdyn.nn.vision.geometry import Cube, object_points, unproject
 from hyperdyn.nn.vision.localise import locate
 from hyperdyn.views import Views
 
@@ -64,16 +64,12 @@ class TopDown:
         return torch.where(picture[:, :1].amax((2, 3), keepdim=True) > 0, picture, unseen)
 
     def _picture(self, views: Views) -> Tensor:
-        cloud, n = unproject(views), self.cells
-        pose = views.pose
+        points, n, pose = object_points(views, self.table), self.cells, views.pose
         if pose is None:
-            pose = locate(cloud, self.workspace, self.table, self.size)
-        cloud = cloud.of_object(self.table)
-        system, index = cloud.seen.nonzero(as_tuple=True)  # few pixels show the object
-        point = cloud.point[system, index].unsqueeze(1)  # [M,1,3]
-        at = Cube(n, self.size, self.table).coordinates(point, pose[system]).squeeze(1)
+            pose = locate(unproject(views), self.workspace, self.table, self.size)
+        at = Cube(n, self.size, self.table).coordinates(points.point.unsqueeze(1), pose[points.system]).squeeze(1)
         inside = ((at[:, :2] >= 0) & (at[:, :2] < n)).all(-1)
-        system, at, colour = system[inside], at[inside], cloud.colour[system, index][inside]
+        system, at, colour = points.system[inside], at[inside], points.colour[inside]
         square = (system * n + at[:, 1].long()) * n + at[:, 0].long()
         total = len(pose) * n * n
         count = at.new_zeros(total).index_add_(0, square, torch.ones_like(at[:, 0]))
