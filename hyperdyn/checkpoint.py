@@ -18,6 +18,8 @@ from hyperdyn.trust import check_fit, check_targets
 
 CHECKPOINTS = "checkpoints"
 LAST = "last.ckpt"
+DIVERGED = "diverged.txt"
+"""File of a run whose training ended because its loss was no number any more; it says when."""
 
 
 def load(run: str | Path, *, trust: Sequence[str] = ()) -> AbstractDynamics:

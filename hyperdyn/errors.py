@@ -34,6 +34,10 @@ class ShapeError(HyperdynError):
     """A tensor whose shape or values break a contract."""
 
 
+class DivergedError(ShapeError):
+    """A training whose loss is no number any more."""
+
+
 class ShardError(HyperdynError):
     """Trajectories on disk that are missing, damaged or of another format."""
 

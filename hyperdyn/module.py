@@ -16,7 +16,7 @@ from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forwar
 from torch.nn import functional
 
 from hyperdyn.envs.spec import Family
-from hyperdyn.errors import ConfigError, ShapeError
+from hyperdyn.errors import ConfigError, DivergedError
 from hyperdyn.models.base import AbstractDynamics, rollout_with_std
 from hyperdyn.types import Batch, Context, Expert, Transitions
 
@@ -138,7 +138,7 @@ class DynamicsModule(LightningModule):
         loss = query + aux
         if self._logs_now():  # logging every step costs more than a small training step
             if not torch.isfinite(loss):
-                raise ShapeError(
+                raise DivergedError(
                     f"the training loss is not finite at step {self.global_step}",
                     got=float(loss.detach()),
                     fix="lower module.lr, shorten data.horizon, or check the shards with `hyperdyn verify`",

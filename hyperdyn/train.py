@@ -20,9 +20,9 @@ from lightning.pytorch.strategies import ModelParallelStrategy
 from omegaconf import DictConfig, OmegaConf
 
 from hyperdyn import build
-from hyperdyn.checkpoint import CHECKPOINTS, LAST, read_checkpoint
+from hyperdyn.checkpoint import CHECKPOINTS, DIVERGED, LAST, read_checkpoint
 from hyperdyn.envs.spec import Family
-from hyperdyn.errors import CheckpointError, ConfigError, nearest
+from hyperdyn.errors import CheckpointError, ConfigError, DivergedError, nearest
 from hyperdyn.module import DynamicsModule
 from hyperdyn.preemption import Preemption
 from hyperdyn.steps_bar import StepsBar
@@ -64,9 +64,13 @@ def _fit(cfg: DictConfig, run: Path, resume: Path | None, family: Family | None)
     if objects.trainer.is_global_zero:
         run.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(cfg, run / "config.yaml", resolve=True)
-    objects.trainer.fit(
-        objects.module, objects.datamodule, ckpt_path=None if resume is None else str(resume), weights_only=True
-    )
+    from_file = None if resume is None else str(resume)
+    try:
+        objects.trainer.fit(objects.module, objects.datamodule, ckpt_path=from_file, weights_only=True)
+    except DivergedError as error:
+        if objects.trainer.is_global_zero:
+            (run / DIVERGED).write_text(f"{error}\n")
+        raise
     objects.trainer.save_checkpoint(run / CHECKPOINTS / LAST, weights_only=False)  # with all that resuming needs
     return {k: float(v) for k, v in objects.trainer.logged_metrics.items()}, objects
 

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hyperdyn import build
 from hyperdyn.bench.suite import BenchFamily, BenchMethod, Overrides, Suite
-from hyperdyn.checkpoint import CHECKPOINTS, LAST, read_checkpoint
+from hyperdyn.checkpoint import CHECKPOINTS, DIVERGED, LAST, read_checkpoint
 from hyperdyn.config import compose
 from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate.results import Results
@@ -30,16 +30,17 @@ ASKED = ("ckpt", "overrides")
 
 @dataclass(frozen=True)
 class Place:
-    """Folders of a benchmark: root holds its cells, data the trajectories."""
+    """Folders of a benchmark: root holds its cells, data the trajectories; those of `judged` judge predictions."""
 
     root: Path
     data: Path
+    judged: str = "evaluation"
 
     def training_data(self, family: str) -> Path:
         return self.data / family
 
     def evaluation_data(self, family: str) -> Path:
-        return self.data / f"{family}-evaluation"
+        return self.data / f"{family}-{self.judged}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,11 @@ class Cell:
             ConfigError: the folder is of a training with another configuration.
         """
         return bool(getattr(self, f"_done_{stage}")())
+
+    @property
+    def diverged(self) -> bool:
+        """Whether its training ended early because the loss was no number any more."""
+        return (self.folder / DIVERGED).is_file()
 
     def missing(self, stages: tuple[str, ...]) -> list[str]:
         """Those of the stages that have something to do; after a training, all."""
@@ -154,7 +160,7 @@ class Cell:
         planner, setting = build.construct(cfg.planner), build.plain(cfg.env_kwargs)
         behaviour = "" if cfg.get("behaviour") is None else type(build.construct(cfg.behaviour)).__name__
         known = (cfg.history, cfg.support)
-        wanted = (known, cfg.steps, how(planner, cfg.risk, cfg.replan, setting, behaviour), cfg.systems)
+        wanted = (known, cfg.steps, how(planner, cfg.risk, cfg.replan, setting, behaviour, cfg.particles), cfg.systems)
         found = self._found().planning
         there = {r.split for r in found if ((r.history, r.support), r.steps, r.planner, len(r.per_system)) == wanted}
         return there >= set(cfg.splits)

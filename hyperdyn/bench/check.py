@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,9 @@ import numpy as np
 
 from hyperdyn import build
 from hyperdyn.bench.cells import Place
-from hyperdyn.bench.merge import matched, protocol
+from hyperdyn.bench.check_methods import method_faults
+from hyperdyn.bench.fault import RERUN, Fault, few
+from hyperdyn.bench.merge import protocol
 from hyperdyn.bench.publication import Publication
 from hyperdyn.bench.suite import Suite
 from hyperdyn.config import compose
@@ -40,18 +41,6 @@ KEYS = (
     "packages",
     "machine",
 )
-RERUN = "run `hyperdyn bench` again: it makes what is missing"
-
-
-@dataclass(frozen=True)
-class Fault:
-    what: str
-    got: Any
-    expected: Any
-    fix: str
-
-    def __str__(self) -> str:
-        return f"{self.what}\n    got:      {self.got}\n    expected: {self.expected}\n    fix:      {self.fix}"
 
 
 def faults(path: Path | str) -> list[Fault]:
@@ -68,7 +57,7 @@ def faults(path: Path | str) -> list[Fault]:
     if missing := [key for key in KEYS if key not in p.about]:
         return [Fault("entries are missing from 'bench'", missing, list(KEYS), RERUN)]
     try:
-        return [*_manifest(p), *_suite(p), *_prediction(p), *_planning(p), *_methods(p), *_cells(p)]
+        return [*_manifest(p), *_suite(p), *_prediction(p), *_planning(p), *method_faults(p)]
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         return [Fault("the entry 'bench' is not as it is written", repr(error), "what `hyperdyn bench` writes", RERUN)]
 
@@ -133,15 +122,15 @@ def _prediction(p: Publication) -> Iterator[Fault]:
     if lost := sorted(wanted - set(records)):
         yield Fault(
             f"{len(lost)} prediction scores are missing",
-            _few(lost),
+            few(lost),
             f"{len(wanted)} of (method, split, K, seed, context)",
             RERUN,
         )
     if strange := sorted(set(records) - wanted):
-        yield Fault(f"{len(strange)} prediction scores are of nothing that was announced", _few(strange), "none", RERUN)
+        yield Fault(f"{len(strange)} prediction scores are of nothing that was announced", few(strange), "none", RERUN)
     if len(records) != len(set(records)):
         twice = sorted({r for r in records if records.count(r) > 1})
-        yield Fault("prediction scores that are there twice", _few(twice), "each once", RERUN)
+        yield Fault("prediction scores that are there twice", few(twice), "each once", RERUN)
     for r in p.results.prediction:
         yield from _shape(r, protocol)
 
@@ -179,7 +168,7 @@ def _planning(p: Publication) -> Iterator[Fault]:
     if lost := sorted(wanted - {(r.method, r.split, r.seed) for r in own}):
         yield Fault(
             f"{len(lost)} returns are missing",
-            _few(lost),
+            few(lost),
             f"{len(wanted)} of (method, split, seed), under {how['planner']}",
             RERUN,
         )
@@ -195,52 +184,3 @@ def _planning(p: Publication) -> Iterator[Fault]:
             )
         if not all(map(math.isfinite, r.per_system)):
             yield Fault(f"returns of {r.method}, {r.split}, seed {r.seed}", "some are not finite", "numbers", RERUN)
-
-
-def _methods(p: Publication) -> Iterator[Fault]:
-    facts = {f.method: f for f in p.results.methods}
-    for name, about in p.about["methods"].items():
-        executed = list(facts[name].executed) if name in facts else []
-        if not executed:
-            yield Fault(
-                f"the network that {name} executes is not said", "no layer sizes", "e.g. [24, 128, 128, 18]", RERUN
-            )
-        elif about.get("matched") is not matched(executed, p.about["executed"]):
-            expected = matched(executed, p.about["executed"])
-            fix = "say it: matched is true where hidden layers are those of 'executed'"
-            yield Fault(
-                f"executed size of {name}",
-                f"matched: {about.get('matched')}, layers {executed}",
-                f"matched: {expected}",
-                fix,
-            )
-        if not isinstance(about.get("tuning", {}).get("trials"), int):
-            fix = f"methods.{name}.tuning.trials in the suite: how many settings were tried, 0 for none"
-            yield Fault(f"how {name} was tuned is not said", about.get("tuning"), "{trials: N, ...}", fix)
-        own = [v for r in p.results.prediction if r.method == name for row in r.per_system for v in row]
-        own += [v for r in p.results.planning if r.method == name for v in r.per_system]
-        if (bad := sum(not math.isfinite(v) for v in own)) != about.get("diverged"):
-            yield Fault(
-                f"scores of {name} that are not finite", bad, f"{about.get('diverged')}, as the file states", RERUN
-            )
-
-
-def _cells(p: Publication) -> Iterator[Fault]:
-    there = {(c["method"], c["seed"]) for c in p.about["cells"]}
-    wanted = {(m, seed) for m in p.about["methods"] for seed in p.about["seeds"]}
-    if there != wanted:
-        yield Fault(
-            "trainings",
-            f"missing {_few(sorted(wanted - there))}, too many {_few(sorted(there - wanted))}",
-            len(wanted),
-            RERUN,
-        )
-    for c in p.about["cells"]:
-        lost = [key for key in ("config", "training_seconds", "parameters") if not c.get(key)]
-        if lost:
-            yield Fault(f"training of {c['method']}, seed {c['seed']}", f"no {', '.join(lost)}", "all three", RERUN)
-
-
-def _few(items: list[Any]) -> str:
-    shown = "; ".join(" ".join(map(str, item)) for item in items[:4])
-    return (shown + (f"; and {len(items) - 4} more" if len(items) > 4 else "")) or "none"

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 from omegaconf import OmegaConf
 
 from hyperdyn import build
+from hyperdyn.bench import tuning
 from hyperdyn.bench.cells import Cell, Place, change_overrides, evaluate_overrides, plan_overrides
 from hyperdyn.bench.publication import FORMAT, Publication
 from hyperdyn.bench.suite import BenchFamily, Suite
@@ -32,10 +33,17 @@ ELSEWHERE = ("run_dir", "data_dir", "name", "overrides", "ckpt", "checkpoint_eve
 """Keys of a training's configuration that do not change what comes out."""
 
 
-def merge(suite: Suite, place: Place, chosen: BenchFamily, cells: Sequence[Cell], bounds: Path | None) -> Publication:
+def merge(
+    suite: Suite,
+    place: Place,
+    chosen: BenchFamily,
+    cells: Sequence[Cell],
+    bounds: Path | None,
+    records: Mapping[str, tuning.Record],
+) -> Publication:
     """What the cells of one family left, in one; cells that have no scores are left out.
 
-    bounds: a results file of the floor and the ceiling, if there is one.
+    bounds: a results file of the floor and the ceiling, if there is one. records: how each method was tuned.
 
     Raises:
         HyperdynError: no cell has scores, or the evaluation's data are not of the manifest's systems.
@@ -59,7 +67,7 @@ def merge(suite: Suite, place: Place, chosen: BenchFamily, cells: Sequence[Cell]
             _facts(name, list(found.values())) for name in suite.methods if any(c.method.name == name for c in kept)
         ),
     )
-    return Publication(_about(suite, place, chosen, family, found, thin), thin)
+    return Publication(_about(suite, place, chosen, family, found, thin, records), thin)
 
 
 def thinned(score: PredictionScore, suite: Suite) -> PredictionScore:
@@ -90,7 +98,13 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _about(
-    suite: Suite, place: Place, chosen: BenchFamily, family: Family, found: dict[Cell, Results], merged: Results
+    suite: Suite,
+    place: Place,
+    chosen: BenchFamily,
+    family: Family,
+    found: dict[Cell, Results],
+    merged: Results,
+    records: Mapping[str, tuning.Record],
 ) -> dict[str, Any]:
     manifest = EvaluationManifest.of(family)
     factors = {split: manifest.systems(split, suite.systems)[0] for split in suite.splits}
@@ -107,7 +121,7 @@ def _about(
         "seeds": sorted({c.seed for c in found}),
         "reference": suite.reference,
         "executed": list(suite.executed),
-        "methods": {f.method: _method(suite, f, chosen, merged) for f in merged.methods},
+        "methods": {f.method: _method(suite, f, chosen, merged, records[f.method]) for f in merged.methods},
         "cells": [_cell(c, r) for c, r in found.items()],
         "packages": {name: _version(name) for name in PACKAGES},
         "machine": f"Python {platform.python_version()}, {platform.system()} {platform.machine()}",
@@ -123,7 +137,7 @@ def protocol(suite: Suite, chosen: BenchFamily, place: Place) -> dict[str, Any]:
         plan = compose("plan", ["runs=none", *found])
         planning = {
             "splits": list(plan.splits), "systems": plan.systems, "steps": plan.steps, "history": plan.history,
-            "planner": how(build.construct(plan.planner), plan.risk, plan.replan),
+            "planner": how(build.construct(plan.planner), plan.risk, plan.replan, particles=plan.particles),
         }  # fmt: skip
     changed = change_overrides(suite, chosen)
     change = None
@@ -134,18 +148,20 @@ def protocol(suite: Suite, chosen: BenchFamily, place: Place) -> dict[str, Any]:
         "splits": list(suite.splits), "systems": suite.systems, "history_sizes": list(cfg.history_sizes),
         "usual_history": suite.usual_history, "horizon": cfg.horizon, "kept_horizon": suite.kept_horizon,
         "rows": cfg.rows, "context": cfg.context, "planning": planning,
-        "change": change,
+        "change": change, "tuning": tuning.protocol(suite),
     }  # fmt: skip
 
 
-def _method(suite: Suite, facts: MethodFacts, chosen: BenchFamily, merged: Results) -> dict[str, Any]:
+def _method(
+    suite: Suite, facts: MethodFacts, chosen: BenchFamily, merged: Results, record: tuning.Record
+) -> dict[str, Any]:
     method = suite.methods[facts.method]
     own = [v for r in merged.prediction if r.method == method.name for row in r.per_system for v in row]
     own += [v for s in merged.planning if s.method == method.name for v in s.per_system]
     return {
         "model": method.model or method.name,
         "overrides": [*suite.train, *chosen.train, *method.train, *method.families.get(chosen.name, ())],
-        "tuning": dict(method.tuning),
+        "tuning": record.published(),
         "ceiling": method.ceiling,
         "executed": list(facts.executed),
         "matched": matched(facts.executed, suite.executed),

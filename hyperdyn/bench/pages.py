@@ -29,15 +29,16 @@ from hyperdyn.statistics import rms
 
 def write_pages(suite: Suite, publications: Sequence[Publication], folder: Path) -> list[Path]:
     """tables.md, tables.tex and report.html, of the published files alone; where they are."""
-    first = tables.overview(publications)
+    tried = tables.tuning_table(publications)
+    first = [tables.overview(publications), *([] if tried is None else [tried])]
     groups = {p.family: tables.family_tables(p) for p in publications}
-    text = [f"# {suite.name}", "", suite.about, "", markdown(first)]
+    text = [f"# {suite.name}", "", suite.about, "", *map(markdown, first)]
     for name, found in groups.items():
         text += [f"## {name}", "", *map(markdown, found)]
-    sheet = latex(first, f"tab:{suite.name}")
+    sheet = "\n".join(latex(t, f"tab:{suite.name}-{t.title.lower()}") for t in first)
     for name, found in groups.items():
         sheet += "".join("\n" + latex(t, f"tab:{suite.name}-{name}-{i}") for i, t in enumerate(found))
-    sections = [("Overview", f"<p>{html.escape(suite.about)}</p>{page.table(first)}")]
+    sections = [("Overview", f"<p>{html.escape(suite.about)}</p>{''.join(map(page.table, first))}")]
     for p in publications:
         pictures = "".join(page.picture(path) for path in _draw(suite, p, folder / "figures" / p.family))
         body = "".join(map(page.table, groups[p.family]))
@@ -114,7 +115,7 @@ def _made_with(p: Publication) -> str:
         f"data sha256     {p.about['data']}",
     ]
     lines += [
-        f"{name}: {' '.join(about['overrides'])}; tuning {about['tuning']}"
+        f"{name}: {' '.join(about['overrides'])}; tuned over {about['tuning']['trials']} trials"
         for name, about in p.about["methods"].items()
     ]
     return "\n".join([*lines, versions, p.about["machine"]])

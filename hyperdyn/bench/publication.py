@@ -6,9 +6,12 @@ It is a results file (`hyperdyn.evaluate.results`) with one entry more:
       "manifest": {"sha256", "seed"}, "factor_names" [F], "factors": {SPLIT: [systems][F]}, "data": SHA-256,
       "protocol": {"splits", "systems", "history_sizes", "usual_history", "horizon", "kept_horizon", "rows", "context",
                    "planning": null | {"splits", "systems", "steps", "history", "planner"},
-                   "change": null | {"split", "systems", "episodes", "steps", "step", "windows"}},
+                   "change": null | {"split", "systems", "episodes", "steps", "step", "windows"},
+                   "tuning": null | {"settings" [[OVERRIDE]], "families", "train", "split", "systems", "evaluation",
+                                     "history", "rows", "context"}},
       "seeds", "reference", "executed",
-      "methods": {METHOD: {"model", "overrides", "tuning", "ceiling", "executed", "matched", "diverged"}},
+      "methods": {METHOD: {"model", "overrides", "ceiling", "executed", "matched", "diverged",
+                           "tuning": {"trials", "tried": [{"setting" [OVERRIDE], "error"}, ...], "best" [OVERRIDE]}}},
       "cells": [{"method", "seed", "config", "training_seconds", "decision_seconds", "parameters"}, ...],
       "packages": {NAME: VERSION}, "machine"}
 

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 from hyperdyn.errors import ConfigError, nearest
 
 Overrides = tuple[str, ...]
-Part = TypeVar("Part", bound="BenchMethod | BenchFamily | Suite")
+Part = TypeVar("Part", bound="BenchMethod | BenchFamily | Tuning | Suite")
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,6 @@ class BenchMethod:
 
     model: option of the group `model`; the method's own name by default.
     train: overrides of `hyperdyn train` for it, on every family; families: further ones by family.
-    tuning: the record of how they were found: {trials: how many were tried, ...}, kept with the results.
     ceiling: it is told what the others must find out; never marked as the best.
     """
 
@@ -26,7 +25,6 @@ class BenchMethod:
     model: str = ""
     train: Overrides = ()
     families: Mapping[str, Overrides] = field(default_factory=dict)
-    tuning: Mapping[str, Any] = field(default_factory=dict)
     ceiling: bool = False
 
 
@@ -48,6 +46,27 @@ class BenchFamily:
 
 
 @dataclass(frozen=True)
+class Tuning:
+    """The trials that decide each method's settings: the same for all, with seed 0, before any training of the table.
+
+    A trial is a training and its error one step ahead with the usual K, on new episodes of systems that training had:
+    no system of a test split has a say. Over several families it is the geometric mean of their errors.
+
+    settings: one trial each, overrides of `hyperdyn train`; what wins follows a method's own, on every family.
+    families: where trials are judged. train: a trial's budget, after all overrides but its setting.
+    evaluation, evaluate: overrides of `hyperdyn collect` for the episodes, and of `hyperdyn evaluate`.
+    systems: the first so many of the split train.
+    """
+
+    settings: tuple[Overrides, ...]
+    families: tuple[str, ...]
+    train: Overrides = ()
+    evaluation: Overrides = ()
+    evaluate: Overrides = ()
+    systems: int = 32
+
+
+@dataclass(frozen=True)
 class Suite:
     """methods x families x seeds, and the protocol that they share.
 
@@ -55,6 +74,7 @@ class Suite:
     executed: hidden layers of the network that one predicted step should execute; methods with others are said to.
     collect: overrides of `hyperdyn collect`, a list for each call that fills the training data of a family.
     evaluation: the same for the data of the evaluation, whose systems are those of the family's manifest.
+    tuning: how each method's settings are found; null tries none.
     train, evaluate, plan, change: overrides of these commands; plan and change are null where that is left out.
     splits, systems: of the evaluation; the first so many systems of each.
     kept_horizon: steps ahead that are published of every K; all of them are of `usual_history`.
@@ -68,6 +88,7 @@ class Suite:
     executed: tuple[int, ...]
     collect: tuple[Overrides, ...]
     evaluation: Overrides = ()
+    tuning: Tuning | None = None
     train: Overrides = ()
     evaluate: Overrides = ()
     plan: Overrides | None = None
@@ -83,7 +104,7 @@ class Suite:
         """The suite that plain containers declare.
 
         Raises:
-            ConfigError: a key that is unknown or missing, or a reference that is no method of it.
+            ConfigError: a key that is unknown or missing, a reference that is no method of it, or trials of nothing.
         """
         content = dict(declared)
         for key, kind in (("methods", BenchMethod), ("families", BenchFamily)):
@@ -91,6 +112,8 @@ class Suite:
             content[key] = {
                 name: _read(kind, {**(own or {}), "name": name}, f"{key}.{name}") for name, own in named.items()
             }
+        if content.get("tuning") is not None:
+            content["tuning"] = _read(Tuning, content["tuning"], "tuning")
         suite = _read(cls, content, "suite")
         for what, size in (("methods", suite.methods), ("families", suite.families), ("seeds", suite.seeds)):
             if not size:
@@ -98,6 +121,9 @@ class Suite:
         if suite.reference not in suite.methods:
             fix = nearest(suite.reference, suite.methods)
             raise ConfigError("the reference of a suite is one of its methods", got=suite.reference, fix=fix)
+        if suite.tuning is not None:
+            chosen(list(suite.tuning.families), list(suite.families), "family to tune on")
+            _check_settings(suite.tuning)
         return suite
 
     @property
@@ -116,6 +142,19 @@ def chosen(named: Sequence[Any] | Any, there: Sequence[Any], what: str) -> list[
         if name not in there:
             raise ConfigError(f"the suite has no such {what}", got=name, fix=nearest(str(name), map(str, there)))
     return [name for name in there if name in asked]
+
+
+def _check_settings(tuning: Tuning) -> None:
+    settings = tuning.settings
+    if not settings or not all(isinstance(s, tuple) for s in settings) or len(set(settings)) < len(settings):
+        raise ConfigError(
+            "tuning: settings to try",
+            got=[list(s) if isinstance(s, tuple) else s for s in settings],
+            expected="at least one, each a list of overrides, none twice",
+            fix="settings: [[module.lr=1e-3], [module.lr=4e-3]]",
+        )
+    if not tuning.families:
+        raise ConfigError("tuning: families to judge trials on", got="none", fix="families: [cheetah_mix]")
 
 
 def _read(kind: type[Part], content: Mapping[str, Any], where: str) -> Part:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from hyperdyn.bench.publication import Publication
@@ -120,6 +121,28 @@ def paired_planning(p: Publication) -> Table:
         rows,
         note,
     )
+
+
+def tuning_table(publications: Sequence[Publication]) -> Table | None:
+    """Error of every method with each setting that was tried; None where none was."""
+    found = next((t for p in publications if (t := p.about["protocol"].get("tuning"))), None)
+    if found is None:
+        return None
+    records = {m: a["tuning"]["tried"] for p in publications for m, a in p.about["methods"].items()}
+    rows = tuple(
+        (m, *(MISSING if t["error"] is None else f"{t['error']:.3f}" for t in tried)) for m, tried in records.items()
+    )
+    best = []
+    for tried in records.values():
+        errors = [math.inf if t["error"] is None else t["error"] for t in tried]
+        best.append((1 + errors.index(min(errors)),))
+    columns = ("NRMSE, 1 step", *(" ".join(s) or "as it is" for s in found["settings"]))
+    judged = f"new episodes of {found['systems']} systems of the split {found['split']}"
+    note = (
+        f"a trial each, {' '.join(found['train'])}, judged on {judged} of {', '.join(found['families'])}, "
+        f"K = {found['history']}; what wins is used on every family"
+    )
+    return Table("Tuning", columns, rows, note, tuple(best))
 
 
 def cost_table(p: Publication) -> Table:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Generator, Sequence
-from contextlib import closing
-from importlib import import_module
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
 from hyperdyn import build
+from hyperdyn.bench import tuning
 from hyperdyn.bench.cells import (
     STAGES,
     Cell,
@@ -27,7 +26,7 @@ from hyperdyn.bench.merge import merge
 from hyperdyn.bench.pages import write_pages
 from hyperdyn.bench.publication import Publication
 from hyperdyn.bench.suite import BenchFamily, Suite, chosen
-from hyperdyn.commands.beside import all_beside
+from hyperdyn.commands.cells import Todo, check_tuned, command, line, lines, run_cells, try_settings, untried
 from hyperdyn.commands.runs import keep
 from hyperdyn.config import compose
 from hyperdyn.errors import ConfigError, HyperdynError, nearest
@@ -37,9 +36,10 @@ from hyperdyn.evaluate.results import Results
 from hyperdyn.evaluate.task import Task
 from hyperdyn.workers import cores
 
-AROUND = ("collect", "bounds", "merge")
-"""Stages of a family, beside those of each cell."""
+AROUND = ("collect", "tune", "bounds", "merge")
+"""Stages beside those of each cell."""
 LAUNCHES = ("here", "print")
+AGAIN = "the trainings follow when these trials have ended: print again, they take the settings that win"
 
 
 def run(cfg: DictConfig) -> None:
@@ -59,13 +59,24 @@ def run(cfg: DictConfig) -> None:
     seeds = chosen(build.plain(cfg.seed), suite.seeds, "seed")
     for name in families:
         _same_protocol(suite, place, suite.families[name])
-    todo = {c: found for c in cells(suite, place, families, methods, seeds) if (found := c.missing(tuple(stages)))}
+    trials = untried(suite, place, methods)
+    for cell in trials:
+        _same_protocol(cell.suite, cell.place, cell.family)
+    if "tune" not in stages and set(STAGES) & set(stages):
+        check_tuned(trials)
+    todo = _todo(suite, place, families, methods, seeds, stages)
+    collecting = _collections(suite, place, families, tuple(trials)) if "collect" in stages else []
+    trying = trials if "tune" in stages else {}
     if cfg.launch == "print":
-        _print(suite, place, stages, todo, families)
+        _print([*collecting, *lines(trying), *lines(todo)])
+        if trying:
+            print(AGAIN, file=sys.stderr)
         return
-    if "collect" in stages:
-        _collect(suite, place, families)
-    failed = _run(todo, cores() if cfg.workers is None else int(cfg.workers))
+    for arguments in (a for calls in collecting for a in calls):
+        command(arguments)
+    workers = cores() if cfg.workers is None else int(cfg.workers)
+    failed = try_settings(trying, workers)
+    failed |= run_cells(_todo(suite, place, families, methods, seeds, stages) if trying else todo, workers)
     if "bounds" in stages:
         for name in families:
             _bounds(suite, place, suite.families[name])
@@ -73,10 +84,19 @@ def run(cfg: DictConfig) -> None:
         _merge(suite, place, Path(cfg.results))
     if failed:
         raise HyperdynError(
-            f"{len(failed)} of {len(todo)} cells failed",
-            got="\n            ".join(f"{cell}: {_line(error)}" for cell, error in failed.items()),
+            f"{len(failed)} cells failed",
+            got="\n            ".join(f"{cell}: {line(error)}" for cell, error in failed.items()),
             fix="mend it and run the same command again: what is done is kept",
         )
+
+
+def _todo(
+    suite: Suite, place: Place, families: list[str], methods: list[str], seeds: list[int], stages: Sequence[str]
+) -> Todo:
+    """What is not done of the cells of methods whose trials have ended."""
+    ready = tuning.tuned(suite, tuning.records(suite, place, methods))
+    own = cells(ready, place, families, [m for m in methods if m in ready.methods], seeds)
+    return {c: found for c in own if (found := c.missing(tuple(stages)))}
 
 
 def _same_protocol(suite: Suite, place: Place, family: BenchFamily) -> None:
@@ -104,56 +124,19 @@ def _same_protocol(suite: Suite, place: Place, family: BenchFamily) -> None:
         temporary.replace(file)  # in one step: cells of other machines read it
 
 
-def _print(suite: Suite, place: Place, stages: Sequence[str], todo: dict[Cell, list[str]], families: list[str]) -> None:
-    """One line a family for its data, then one line a cell: each to be run as it is, in any order, anywhere."""
-    for name in families if "collect" in stages else []:
-        print(" && ".join(typed(arguments) for arguments in collections(suite, place, suite.families[name])))
-    for cell, missing in todo.items():
-        print(" && ".join(typed(cell.arguments(stage)) for stage in missing))
+def _print(lines: Iterable[Sequence[Sequence[str]]]) -> None:
+    """One line a family for its data, one a trial, one a cell: each to be run as it is, in any order, anywhere."""
+    for commands in lines:
+        print(" && ".join(typed(list(arguments)) for arguments in commands))
 
 
-def _collect(suite: Suite, place: Place, families: list[str]) -> None:
-    for name in families:
-        for arguments in collections(suite, place, suite.families[name]):
-            _command(arguments)
-
-
-def _run(todo: dict[Cell, list[str]], workers: int) -> dict[Cell, HyperdynError]:
-    """Run the cells, say of each when it has ended and how long the rest will take; those that failed."""
-    failed: dict[Cell, HyperdynError] = {}
-    begin = time.monotonic()
-    with closing(_ended(todo, workers)) as ended:
-        for number, (cell, error) in enumerate(ended, start=1):
-            spent = time.monotonic() - begin
-            left = spent / number * (len(todo) - number)
-            said = "done" if error is None else f"FAILED: {_line(error)}"
-            print(f"[{number}/{len(todo)}] {cell}: {said}; {_time(spent)} so far, about {_time(left)} left", flush=True)
-            if error is not None:
-                failed[cell] = error
-    return failed
-
-
-def _ended(todo: dict[Cell, list[str]], workers: int) -> Generator[tuple[Cell, HyperdynError | None]]:
-    if workers:
-        lines = {cell: [cell.arguments(stage) for stage in missing] for cell, missing in todo.items()}
-        logs = {cell: cell.folder / "bench.log" for cell in todo}
-        share = max(1, (cores() or 1) // workers)
-        yield from all_beside(lines, logs, workers, share)
-        return
-    for cell, missing in todo.items():
-        try:
-            for stage in missing:
-                _command(cell.arguments(stage))
-        except HyperdynError as error:
-            yield cell, error
-        else:
-            yield cell, None
-
-
-def _command(arguments: Sequence[str]) -> None:
-    """`hyperdyn ARGUMENTS` in this process."""
-    name, *overrides = arguments
-    import_module(f"hyperdyn.commands.{name}").run(compose(name, overrides))
+def _collections(suite: Suite, place: Place, families: Sequence[str], trials: Sequence[Cell]) -> list[list[list[str]]]:
+    """What follows `hyperdyn`, family by family; and of the families that trials need."""
+    asked = [collections(suite, place, suite.families[name]) for name in families]
+    judging = {c.family.name: collections(c.suite, c.place, c.family) for c in trials}
+    for name, calls in judging.items():
+        asked.append([call for call in calls if name not in families or call not in asked[families.index(name)]])
+    return asked
 
 
 def _bounds(suite: Suite, place: Place, family: BenchFamily) -> None:
@@ -166,7 +149,16 @@ def _bounds(suite: Suite, place: Place, family: BenchFamily) -> None:
     scores = []
     for split in cfg.splits:
         factors, starts = EvaluationManifest.of(spec).systems(split, cfg.systems)
-        task = Task(spec, factors, starts, build.construct(cfg.planner), cfg.steps, cfg.risk, cfg.replan)
+        task = Task(
+            spec,
+            factors,
+            starts,
+            build.construct(cfg.planner),
+            cfg.steps,
+            cfg.risk,
+            cfg.replan,
+            particles=cfg.particles,
+        )
         scores += planning.compare(task, {}, split=split, cache=cfg.cache, workers=cores())
     keep(place.root / family.name / "bounds", Results(family.name, planning=tuple(scores)))
 
@@ -174,10 +166,12 @@ def _bounds(suite: Suite, place: Place, family: BenchFamily) -> None:
 def _merge(suite: Suite, place: Place, folder: Path) -> None:
     """Publish every family that has scores, whichever were asked for."""
     publications: list[Publication] = []
+    records = tuning.records(suite, place, list(suite.methods))
+    ready = tuning.tuned(suite, records)
     for family in suite.families.values():
-        own = cells(suite, place, [family.name], list(suite.methods), list(suite.seeds))
+        own = cells(ready, place, [family.name], list(ready.methods), list(suite.seeds))
         if any(c.results.is_file() and Results.load(c.results).prediction for c in own):
-            p = merge(suite, place, family, own, place.root / family.name / "bounds" / "results.json")
+            p = merge(ready, place, family, own, place.root / family.name / "bounds" / "results.json", records)
             p.save(folder / f"{family.name}.json")
             publications.append(p)
     if not publications:
@@ -186,17 +180,3 @@ def _merge(suite: Suite, place: Place, folder: Path) -> None:
         )
     for path in write_pages(suite, publications, folder):
         print(f"open {path}")
-
-
-def _line(error: HyperdynError) -> str:
-    return " ".join(line.strip() for line in str(error).splitlines())
-
-
-def _time(seconds: float) -> str:
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 120
-        else f"{seconds / 60:.0f} min"
-        if seconds < 7200
-        else f"{seconds / 3600:.1f} h"
-    )

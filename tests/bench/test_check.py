@@ -19,6 +19,9 @@ from hyperdyn.cli import main
 from hyperdyn.evaluate.manifest import EvaluationManifest
 from hyperdyn.evaluate.results import MethodFacts, PredictionScore, Results
 
+TUNED = {"trials": 2, "best": ["module.lr=2"]} | {
+    "tried": [{"setting": ["module.lr=1"], "error": 0.5}, {"setting": ["module.lr=2"], "error": 0.4}]
+}
 METHODS, SPLITS, HISTORIES, SEEDS = ("hyper", "concat_wide"), ("interpolation", "extrapolation"), (0, 16), (0, 1, 2)
 
 
@@ -34,6 +37,7 @@ def file(tmp_path: Path) -> Path:
         for seed in SEEDS
     )
     facts = (MethodFacts("hyper", (4, 8, 3), 100, 60.0), MethodFacts("concat_wide", (6, 16, 3), 200, 60.0))
+    whole = {"diverged": 0, "ceiling": False}
     about = {
         "format": FORMAT, "suite": "tiny", "family": "pendulum", "manifest": {"sha256": frozen.sha256, "seed": 0},
         "factor_names": list(frozen.factor_names), "data": "0",
@@ -41,11 +45,12 @@ def file(tmp_path: Path) -> Path:
         "protocol": {
             "splits": SPLITS, "systems": 2, "history_sizes": HISTORIES, "usual_history": 16, "horizon": 3,
             "kept_horizon": 1, "rows": 4, "context": "support", "planning": None,
+            "tuning": {"settings": [["module.lr=1"], ["module.lr=2"]], "families": ["pendulum"]},
         },
         "seeds": SEEDS, "reference": "hyper", "executed": [8],
         "methods": {
-            "hyper": {"matched": True, "tuning": {"trials": 4}, "diverged": 0, "ceiling": False},
-            "concat_wide": {"matched": False, "tuning": {"trials": 4}, "diverged": 0, "ceiling": False},
+            "hyper": {"matched": True, "tuning": TUNED, "overrides": ["a=1", "module.lr=2"]} | whole,
+            "concat_wide": {"matched": False, "tuning": TUNED, "overrides": ["module.lr=2"]} | whole,
         },
         "cells": [
             {"method": m, "seed": s, "config": "c", "training_seconds": 1.0, "parameters": 5}
@@ -99,6 +104,20 @@ def say_nothing_of_tuning(content: dict[str, Any]) -> None:
     content["bench"]["methods"]["hyper"]["tuning"] = {}
 
 
+def forget_a_trial(content: dict[str, Any]) -> None:
+    tuning = content["bench"]["methods"]["hyper"]["tuning"]
+    tuning["tried"].pop(0)
+    tuning["trials"] = 1
+
+
+def choose_another(content: dict[str, Any]) -> None:
+    content["bench"]["methods"]["hyper"]["tuning"]["best"] = ["module.lr=1"]
+
+
+def train_with_another(content: dict[str, Any]) -> None:
+    content["bench"]["methods"]["hyper"]["overrides"][-1] = "module.lr=1"
+
+
 def hide_a_divergence(content: dict[str, Any]) -> None:
     content["prediction"][0]["per_system"][0][0] = None
 
@@ -131,6 +150,10 @@ def forget_a_training(content: dict[str, Any]) -> None:
         (other_systems, "split 'extrapolation' are not the manifest's"),
         (claim_a_match, "executed size of concat_wide"),
         (say_nothing_of_tuning, "how hyper was tuned"),
+        (forget_a_trial, "trials of hyper are not those of all methods"),
+        (choose_another, "hyper was trained with a setting that did not win"),
+        (train_with_another, "hyper was not trained with the setting that won"),
+        (claim_a_suite, "protocol of suite 'locomotion': tuning"),
         (hide_a_divergence, "scores of hyper that are not finite"),
         (shorter_horizon, "[1] steps ahead"),
         (add_a_score, "nothing that was announced"),

@@ -21,7 +21,8 @@ from hyperdyn.evaluate.task import Task
 SUITE = Suite.read(
     {
         "name": "s", "methods": {"fixed": {}}, "families": {"pendulum": {}}, "seeds": [0], "reference": "fixed",
-        "executed": [8], "collect": [], "plan": ["risk=0.5", "systems=2", "steps=3", "splits=[interpolation]"],
+        "executed": [8], "collect": [],
+        "plan": ["risk=0.5", "particles=4", "systems=2", "steps=3", "splits=[interpolation]"],
     }
 )  # fmt: skip
 FAMILY = SUITE.families["pendulum"]
@@ -32,17 +33,18 @@ def how() -> str:
     """What the records of `hyperdyn plan` hold."""
     cfg = compose("plan", ["runs=none", *(SUITE.plan or ())])
     family = build.family(compose("collect", ["env=pendulum"]).env)
-    return Task(family, np.ones((1, 3)), [0], build.construct(cfg.planner), cfg.steps, cfg.risk).how
+    planner = build.construct(cfg.planner)
+    return Task(family, np.ones((1, 3)), [0], planner, cfg.steps, cfg.risk, particles=cfg.particles).how
 
 
 def test_returns_with_a_risk_are_those_that_a_suite_asks_for(tmp_path: Path, how: str) -> None:
     place = Place(tmp_path, tmp_path)
-    assert how.endswith(", risk=0.5")
+    assert how.endswith(", risk=0.5, particles=4")
     assert protocol(SUITE, FAMILY, place)["planning"]["planner"] == how
     cell = Cell(SUITE, place, FAMILY, SUITE.methods["fixed"], 0)
     cell.folder.mkdir(parents=True)
     history = compose("plan", ["runs=none"]).history
-    for planner, done in ((how, True), (how.removesuffix(", risk=0.5"), False)):
+    for planner, done in ((how, True), (how.removesuffix(", particles=4"), False)):
         score = PlanningScore("fixed", "interpolation", history, 0, 3, planner, (1.0, 2.0))
         Results("pendulum", planning=(score,)).save(cell.results)
         assert cell.done("plan") is done
