@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hyperdyn.models.base import AbstractDynamics
-from hyperdyn.nn.vision.flow import Encounter, FlowHead, FlowSize, Glance, flow_error
-from hyperdyn.nn.vision.planar import Planar, newest
+from hyperdyn.models.pixel_motion import AbstractPixelMotion
+from hyperdyn.nn.vision.flow import flow_error
+from hyperdyn.nn.vision.planar import mean_where, newest
 from hyperdyn.nn.vision.recurrence import ConvGRU
 from hyperdyn.nn.vision.rigid import rigid_fit, rigid_motion
 from hyperdyn.nn.vision.topdown import TopDown
@@ -19,7 +19,7 @@ from hyperdyn.types import Context, Expert, StateSpec, Step
 
 
 @final
-class DensePhysNet(AbstractDynamics):
+class DensePhysNet(AbstractPixelMotion):
     """phi_i = GRU(e(picture, action_i, motion_i), phi_{i-1}),  phi_0 = look(picture)
 
     s' = s (+) fit(flow(picture, action, phi_K) on the object's pixels)
@@ -40,9 +40,6 @@ class DensePhysNet(AbstractDynamics):
     features: of a pixel; there are cells/4 x cells/4 of those.
     """
 
-    looks: ClassVar[bool] = True
-    note: ClassVar[str] = "convolutional: units of its layers"
-
     def __init__(
         self,
         spec: StateSpec,
@@ -57,27 +54,17 @@ class DensePhysNet(AbstractDynamics):
         flow_weight: float = 0.5,
         workspace: Sequence[float] = (-0.5, 0.5, -0.5, 0.5),
     ) -> None:
-        super().__init__(spec)
-        self.planar = Planar(self.norm)
-        self.lens = TopDown(cells, size, table, radius, tuple(workspace))
-        layers = FlowSize.of(cells, channels, hidden)
-        self._sizes = (*layers.units(cells, spec.input_dim), spec.change_dim)
-        directions = len(spec.frame.directions) if spec.frame is not None else 0
-        wide, deep = layers.channels
-        self.glance = Glance(layers)
+        lens = TopDown(cells, size, table, radius, tuple(workspace))
+        super().__init__(spec, lens, channels, hidden)
+        wide, deep = self.layers.channels
         self.prior = nn.Conv2d(wide, features, 4, 2, 1)
-        self.read = Encounter(self.lens, layers, spec.input_dim, directions, observed=2)
+        self.read = self.meeting(observed=2)
         self.gather = nn.Linear(hidden, deep)
         self.fuse = ConvGRU(deep, features)
-        self.encounter = Encounter(self.lens, layers, spec.input_dim, directions, given=features)
-        self.head = FlowHead(self.lens, layers, outputs=2)
+        self.encounter = self.meeting(given=features)
+        self.head = self.flow_head(outputs=2)
         self.flow_rows = flow_rows
         self.flow_weight = flow_weight
-
-    @property
-    def executed_sizes(self) -> tuple[int, ...]:
-        """Units of each layer of the convolutional network, and the pose change that is fitted."""
-        return self._sizes
 
     def adapt(self, context: Context) -> Expert:
         picture = self.lens.look(context.views, len(context.mask), self.prior.weight)
@@ -117,7 +104,7 @@ class DensePhysNet(AbstractDynamics):
         motion = self.motion(glance.unsqueeze(1), before[:, -self.flow_rows :], obs, action)
         true = rigid_motion(self._at(self.lens.cells, motion), self.planar.change(obs, next_obs))
         error = flow_error(motion / self.planar.unit, true / self.planar.unit, picture[:, None, 0])
-        return self.flow_weight * torch.where(mask, error, 0.0).sum(1) / mask.sum(1).clamp(min=1)
+        return self.flow_weight * mean_where(error, mask)
 
     def _at(self, cells: int, like: Tensor) -> Tensor:
         return self.lens.centres(cells, like)

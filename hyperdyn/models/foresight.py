@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from hyperdyn.models.base import AbstractDynamics
-from hyperdyn.nn.vision.flow import Encounter, FlowHead, FlowSize, Glance, flow_error
-from hyperdyn.nn.vision.planar import Planar, newest
+from hyperdyn.models.pixel_motion import AbstractPixelMotion
+from hyperdyn.nn.vision.flow import flow_error
+from hyperdyn.nn.vision.planar import mean_where, newest
 from hyperdyn.nn.vision.rigid import rigid_fit, rigid_motion, sample, seen_after
 from hyperdyn.nn.vision.topdown import CHANNELS, TopDown
 from hyperdyn.types import Context, Expert, StateSpec, Step
@@ -31,7 +31,7 @@ class Motion:
 
 
 @final
-class Foresight(AbstractDynamics):
+class Foresight(AbstractPixelMotion):
     """(flow, moving) = f(picture, action),   s' = s (+) fit(moving * flow on the object's pixels)
 
     After Finn and Levine, Deep visual foresight for planning robot motion, ICRA 2017 (arXiv 1610.00696), and Ebert et
@@ -53,9 +53,6 @@ class Foresight(AbstractDynamics):
     channels, hidden: of the network, see `FlowSize`.
     """
 
-    looks: ClassVar[bool] = True
-    note: ClassVar[str] = "convolutional: units of its layers"
-
     def __init__(
         self,
         spec: StateSpec,
@@ -70,24 +67,14 @@ class Foresight(AbstractDynamics):
         image_weight: float = 0.1,
         workspace: Sequence[float] = (-0.5, 0.5, -0.5, 0.5),
     ) -> None:
-        super().__init__(spec)
-        self.planar = Planar(self.norm)
-        self.lens = TopDown(cells, size, table, radius, tuple(workspace))
-        layers = FlowSize.of(cells, channels, hidden)
-        self._sizes = (*layers.units(cells, spec.input_dim), spec.change_dim)
-        directions = len(spec.frame.directions) if spec.frame is not None else 0
-        self.glance = Glance(layers)
-        self.encounter = Encounter(self.lens, layers, spec.input_dim, directions)
-        self.head = FlowHead(self.lens, layers, outputs=3)
+        lens = TopDown(cells, size, table, radius, tuple(workspace))
+        super().__init__(spec, lens, channels, hidden)
+        self.encounter = self.meeting()
+        self.head = self.flow_head(outputs=3)
         self.edge = nn.Conv2d(CHANNELS, 1, 3, padding=1)  # what moves is told apart pixel by pixel
         self.flow_rows = flow_rows
         self.flow_weight = flow_weight
         self.image_weight = image_weight
-
-    @property
-    def executed_sizes(self) -> tuple[int, ...]:
-        """Units of each layer of the convolutional network, and the pose change that is fitted."""
-        return self._sizes
 
     def adapt(self, context: Context) -> Expert:
         picture = self.lens.look(context.views, len(context.mask), self.edge.weight)
@@ -127,7 +114,7 @@ class Foresight(AbstractDynamics):
         flow = (flow + flow_error(moved, torch.zeros_like(moved), 1 - body)) / 2
         image = (self.next_picture(picture, motion, true) - picture).square().mean((2, 3, 4))
         each = self.flow_weight * flow + self.image_weight * image
-        return torch.where(mask, each, 0.0).sum(1) / mask.sum(1).clamp(min=1)
+        return mean_where(each, mask)
 
 
 @dataclass(frozen=True)

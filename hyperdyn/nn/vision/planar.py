@@ -64,6 +64,11 @@ def pose_entries(spec: StateSpec) -> tuple[int, int, int]:
     )
 
 
+def mean_where(each: Tensor, mask: Tensor) -> Tensor:
+    """Mean [B] of the values [B,k] where mask [B,k] is True, zero where none is."""
+    return torch.where(mask, each, 0.0).sum(1) / mask.sum(1).clamp(min=1)
+
+
 def newest(context: Context, rows: int | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """obs, action, next_obs [B,k,.] and mask [B,k] of the newest transitions, k = `rows` or all.
 
