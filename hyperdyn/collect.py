@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
-from contextlib import closing
-from importlib.metadata import version
+from collections.abc import Iterable, Mapping
+from contextlib import closing, suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ from hyperdyn.shards.format import Header, ShardInfo, fingerprint
 from hyperdyn.shards.store import ShardStore
 from hyperdyn.workers import run_jobs
 
-PACKAGES = ("hyperdyn", "gymnasium", "mujoco", "numpy", "torch")
-"""Whose versions are noted: other ones may simulate or draw differently."""
+PACKAGES = ("hyperdyn", "gymnasium", "mujoco", "numpy", "pybullet", "torch")
+"""Whose versions are noted, of those that are installed: other ones may simulate or draw differently."""
 
 
 def collect(
@@ -157,8 +157,17 @@ def header(family: Family, draw_seed: int, collector: Mapping[str, Any]) -> Head
         dt=family.dt,
         seed=draw_seed,
         collector=collector,
-        versions={name: version(name) for name in PACKAGES},
+        versions=versions(PACKAGES),
     )
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Package name to version, of those that are installed."""
+    found = {}
+    for name in packages:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _at_least(least: int, **counts: int) -> None:

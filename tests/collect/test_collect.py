@@ -2,6 +2,8 @@
 
 import hashlib
 from dataclasses import dataclass, replace
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from hyperdyn.behaviour.held_uniform import HeldUniform
 from hyperdyn.behaviour.mixture import Mixture
 from hyperdyn.behaviour.ornstein_uhlenbeck import OrnsteinUhlenbeck
 from hyperdyn.behaviour.tuned_pattern import TunedPattern
-from hyperdyn.collect import collect
+from hyperdyn.collect import PACKAGES, collect, versions
 from hyperdyn.envs import load
 from hyperdyn.envs.simulator import AbstractSimulator, Array
 from hyperdyn.envs.spec import Family
@@ -60,6 +62,14 @@ def test_what_is_stored_is_what_the_system_does(tmp_path: Path) -> None:
         states = np.concatenate([simulator.state_of(data.obs[e][None, :1]) for e in range(4)])
         after = simulator.rollout(states.reshape(1, 4, -1), np.asarray(data.action, np.float64)[None])
         np.testing.assert_allclose(simulator.observe(after)[0], data.obs[:, 1:], atol=1e-5)
+
+
+def test_the_folder_names_the_versions_of_all_that_simulates_and_is_installed(tmp_path: Path) -> None:
+    noted = run(tmp_path / "data", systems=1, episodes=1, steps=1).header.versions
+    installed = {name for name in PACKAGES if find_spec(name) is not None}
+    assert {"mujoco", "pybullet", "torch"} <= set(PACKAGES)
+    assert noted == {name: version(name) for name in installed}
+    assert versions(["no-such-package", "torch"]) == {"torch": version("torch")}
 
 
 def test_no_two_episodes_begin_alike(tmp_path: Path) -> None:
