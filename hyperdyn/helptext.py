@@ -54,6 +54,9 @@ def command(name: str, about: Command, overrides: Sequence[str]) -> str:
         groups = {group: diagnose.options(group, overrides) for group in choices if "@" not in group}
         cfg = config.settle(full)
     lines = [f"hyperdyn {name}: {about.about}", "", f"usage:   {usage}", f"example: hyperdyn {name} {about.example}"]
+    if about.option:
+        flag, key = about.option
+        lines.append(f"or:      {flag} {key.upper()} in the place of {key.upper()}")
     if about.resume:
         lines.append(f"again:   {about.resume} continues a run that was interrupted")
     if groups:

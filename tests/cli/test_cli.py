@@ -45,6 +45,11 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -
     assert cli.COMMANDS[name].about in capsys.readouterr().out
 
 
+def test_help_shows_the_flag_that_takes_a_value(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["adapt", "--help"]) == 0
+    assert "--checkpoint RUN" in capsys.readouterr().out
+
+
 def test_help_of_a_command_shows_the_overridden_configuration(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["plan", "planner=icem", "history=7", "--help"]) == 0
     out = capsys.readouterr().out

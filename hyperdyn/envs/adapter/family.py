@@ -74,28 +74,15 @@ def gymnasium_family(
         ends=termination is not None,
     )
     env = adapter(env_id, **{**(env_kwargs or {}), **{n: f.nominal for n, f in declared.items()}})
-    seconds, actions = _dt(name, dt, env), env.actions
-    S = env.observation_space.shape[0]  # type: ignore[index]
-    about: dict[str, Any] = {
-        "dt": seconds,
-        "low": actions.low,
-        "high": actions.high,
-        "choices": actions.choices,
-        "obs_dim": S,
-    }
-    steps = episode_steps or _own_steps(env)
+    about, steps = _tells(env, _dt(name, dt, env)), episode_steps or _own_steps(env)
     env.close()
+    sizes = {"obs_dim": about["obs_dim"], "action_dim": len(about["low"])}
     return Family(
         name=name,
         env_id=env_id,
         factors=declared,
-        state={  # type: ignore[arg-type]
-            "obs_dim": S,
-            "action_dim": len(actions.low),
-            "drop": drop,
-            "angles": angles,
-        },
-        dt=seconds,
+        state={**sizes, "drop": drop, "angles": angles},  # type: ignore[arg-type]
+        dt=about["dt"],
         episode_steps=steps,
         objective=formula(objective, entries, **about),
         simulator=SteppingSimulator,
@@ -105,6 +92,18 @@ def gymnasium_family(
         builder=replace(adapter, steps=steps),
         termination=formula(termination, entries, **about),
     )
+
+
+def _tells(env: AdaptedEnv, dt: float) -> dict[str, Any]:
+    """What formulas over its observations and actions must know of an environment."""
+    actions = env.actions
+    return {
+        "dt": dt,
+        "low": actions.low,
+        "high": actions.high,
+        "choices": actions.choices,
+        "obs_dim": env.observation_space.shape[0],  # type: ignore[index]
+    }
 
 
 def _factor(family: str, name: str, given: Factor | Mapping[str, Any]) -> Factor:
