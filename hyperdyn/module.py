@@ -137,10 +137,12 @@ class DynamicsModule(LightningModule):
         query, aux = self._loss(batch, math.ceil(self.rollout_rows * n) if long else 0)
         loss = query + aux
         if self._logs_now():  # logging every step costs more than a small training step
-            if not torch.isfinite(loss):
+            # Of all ranks: one that left alone would have the others wait for its part of the next collective.
+            everywhere = self.trainer.strategy.reduce(loss.detach().clone(), reduce_op="mean")
+            if not torch.isfinite(everywhere):
                 raise DivergedError(
                     f"the training loss is not finite at step {self.global_step}",
-                    got=float(loss.detach()),
+                    got=float(everywhere),
                     fix="lower module.lr, shorten data.horizon, or check the shards with `hyperdyn verify`",
                 )
             where = "train" if self.family is None else f"train/{self.family.name}"
