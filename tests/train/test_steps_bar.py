@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from rich.console import Console
 from torch.utils.data import DataLoader
 
-from hyperdyn import config
+from hyperdyn import config, progress
 from hyperdyn.steps_bar import StepsBar
 from hyperdyn.train import assemble
 
@@ -66,6 +68,15 @@ def test_a_training_that_goes_on_begins_where_it_was(tmp_path: Path) -> None:
     trainer.save_checkpoint(tmp_path / "at_7.ckpt")
     said, _ = fit(tmp_path, tmp_path / "at_7.ckpt", max_steps=9)
     assert said.startswith("train line: 9/9, ")
+
+
+def test_the_time_left_is_of_what_is_left_at_the_pace_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, text = [0.0], io.StringIO()
+    monkeypatch.setattr(progress, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    with progress.Meter("work", 10, "steps", done=4, console=Console(file=text, width=200)) as meter:
+        clock[0] = 20.0
+        meter.advance(40)
+    assert text.getvalue().splitlines()[0] == "work: 5/10, 2 steps/s, 0:00:20 spent, 0:01:40 left"
 
 
 def test_every_run_has_one_unless_it_is_switched_off(tmp_path: Path) -> None:
