@@ -24,6 +24,7 @@ from hyperdyn.logs.episodes import Episode
 from hyperdyn.logs.reading import MINARI
 from hyperdyn.report.console import print_tables
 from hyperdyn.report.log import log_table, units_table, write_log_report
+from hyperdyn.shards.files import write_whole
 
 Array = NDArray[np.floating]
 SCORES = "scores.json"
@@ -86,7 +87,7 @@ class Adapted:
     def _save(self, scores: Sequence[LogScore]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         content = {"log": _identity(self.log), "scores": [asdict(s) for s in scores]}
-        (self.folder / SCORES).write_text(json.dumps(content) + "\n", encoding="utf-8")
+        write_whole(self.folder / SCORES, (json.dumps(content) + "\n").encode())
 
     def _save_expert(self, trained: TrainedModel, history: int) -> str:
         """Write the expert where it can be written as plain numbers; what to say of it."""
