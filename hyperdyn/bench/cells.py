@@ -15,15 +15,14 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from hyperdyn import build
+from hyperdyn.bench.plans import PLAN, belongs, planned, plans
 from hyperdyn.bench.suite import BenchFamily, BenchMethod, Overrides, Suite
 from hyperdyn.checkpoint import CHECKPOINTS, DIVERGED, LAST, read_checkpoint
 from hyperdyn.config import compose
 from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate.results import Results
-from hyperdyn.evaluate.task import how
 
-STAGES = ("train", "evaluate", "plan", "change")
+STAGES = ("train", "evaluate", PLAN, "change")
 ASKED = ("ckpt", "overrides")
 """Keys of a training's configuration that say how it was called, not what it is."""
 
@@ -62,25 +61,26 @@ class Cell:
     def __str__(self) -> str:
         return f"{self.family.name} {self.method.name} seed {self.seed}"
 
-    def arguments(self, stage: str) -> list[str]:
-        """What follows `hyperdyn` for one of its stages."""
-        return [stage, *getattr(self, f"_{stage}")]
+    def arguments(self, step: str) -> list[str]:
+        """What follows `hyperdyn` for one of its steps."""
+        stage, _, way = step.partition(" ")
+        return [stage, *getattr(self, f"_{stage}")(*([way] if way else []))]
 
     @property
-    def stages(self) -> list[str]:
-        left_out = {
-            "plan": plan_overrides(self.suite, self.family) is None,
-            "change": change_overrides(self.suite, self.family) is None,
-        }
-        return [s for s in STAGES if not left_out.get(s)]
+    def steps(self) -> list[str]:
+        """Its stages, in order; of the stage plan each way is a step of its own, as "plan closed"."""
+        ways = [f"{PLAN} {name}" for name in plans(self.suite, self.family)]
+        changes = [] if change_overrides(self.suite, self.family) is None else ["change"]
+        return ["train", "evaluate", *ways, *changes]
 
-    def done(self, stage: str) -> bool:
-        """Whether the stage has left all that it leaves.
+    def done(self, step: str) -> bool:
+        """Whether the step has left all that it leaves.
 
         Raises:
             ConfigError: the folder is of a training with another configuration.
         """
-        return bool(getattr(self, f"_done_{stage}")())
+        stage, _, way = step.partition(" ")
+        return bool(getattr(self, f"_done_{stage}")(*([way] if way else [])))
 
     @property
     def diverged(self) -> bool:
@@ -88,13 +88,12 @@ class Cell:
         return (self.folder / DIVERGED).is_file()
 
     def missing(self, stages: tuple[str, ...]) -> list[str]:
-        """Those of the stages that have something to do; after a training, all."""
-        asked = [s for s in self.stages if s in stages]
+        """Those steps of the stages that have something to do; after a training, all."""
+        asked = [s for s in self.steps if s.partition(" ")[0] in stages]
         if "train" in asked and not self.done("train"):
             return asked
         return [s for s in asked if not self.done(s)]
 
-    @property
     def _train(self) -> Overrides:
         own = (*self.method.train, *self.method.families.get(self.family.name, ()))
         place = (f"run_dir={self.folder}", f"data_dir={self.place.training_data(self.family.name)}", "ckpt=last")
@@ -114,17 +113,12 @@ class Cell:
             *place,
         )
 
-    @property
     def _evaluate(self) -> Overrides:
         return (f"runs=['{self.folder}']", *evaluate_overrides(self.suite, self.family, self.place))
 
-    @property
-    def _plan(self) -> Overrides:
-        found = plan_overrides(self.suite, self.family)
-        assert found is not None
-        return (f"runs=['{self.folder}']", *found, "bounds=false", "workers=0")
+    def _plan(self, way: str) -> Overrides:
+        return (f"runs=['{self.folder}']", *plans(self.suite, self.family)[way], "bounds=false", "workers=0")
 
-    @property
     def _change(self) -> Overrides:
         found = change_overrides(self.suite, self.family)
         assert found is not None
@@ -134,8 +128,8 @@ class Cell:
         file = self.folder / "config.yaml"
         if not file.is_file():
             return False
-        wanted = compose("train", self._train)
-        if changed := _differences(OmegaConf.load(file), wanted, self._train):
+        wanted = compose("train", self._train())
+        if changed := _differences(OmegaConf.load(file), wanted, self._train()):
             raise ConfigError(
                 f"'{self.folder}' is of a training with another configuration",
                 got=f"other values of {', '.join(changed[:8])}",
@@ -155,15 +149,10 @@ class Cell:
         }
         return there >= {(split, k) for split in self.suite.splits for k in cfg.history_sizes}
 
-    def _done_plan(self) -> bool:
-        cfg = _composed("plan", plan_overrides(self.suite, self.family) or ())
-        planner, setting = build.construct(cfg.planner), build.plain(cfg.env_kwargs)
-        behaviour = "" if cfg.get("behaviour") is None else type(build.construct(cfg.behaviour)).__name__
-        known = (cfg.history, cfg.support)
-        wanted = (known, cfg.steps, how(planner, cfg.risk, cfg.replan, setting, behaviour, cfg.particles), cfg.systems)
-        found = self._found().planning
-        there = {r.split for r in found if ((r.history, r.support), r.steps, r.planner, len(r.per_system)) == wanted}
-        return there >= set(cfg.splits)
+    def _done_plan(self, way: str) -> bool:
+        wanted = planned(plans(self.suite, self.family)[way])
+        found = [r for r in self._found().planning if belongs(r, wanted) and len(r.per_system) == wanted["systems"]]
+        return {r.split for r in found} >= set(wanted["splits"])
 
     def _done_change(self) -> bool:
         cfg = _composed("change", change_overrides(self.suite, self.family) or ())
@@ -177,8 +166,9 @@ class Cell:
 
 
 def cells(suite: Suite, place: Place, families: list[str], methods: list[str], seeds: list[int]) -> list[Cell]:
-    """Every combination, seed by seed: half a benchmark is a whole table of few seeds."""
-    chosen = [(suite.families[f], suite.methods[m]) for f in families for m in methods]
+    """Every combination that the suite trains, seed by seed: half a benchmark is a whole table of few seeds."""
+    asked = [suite.methods[m] for m in methods]
+    chosen = [(suite.families[f], method) for f in families for method in asked if method.trained_on(f)]
     return [Cell(suite, place, family, method, seed) for seed in seeds for family, method in chosen]
 
 
@@ -197,11 +187,6 @@ def collections(suite: Suite, place: Place, family: BenchFamily) -> list[list[st
 def evaluate_overrides(suite: Suite, family: BenchFamily, place: Place) -> Overrides:
     data = f"data_dir={place.evaluation_data(family.name)}"
     return (data, f"splits=[{','.join(suite.splits)}]", *suite.evaluate, *family.evaluate)
-
-
-def plan_overrides(suite: Suite, family: BenchFamily) -> Overrides | None:
-    """None where nothing is planned: in the whole suite, or on this family."""
-    return None if suite.plan is None or family.plan is None else (*suite.plan, *family.plan)
 
 
 def change_overrides(suite: Suite, family: BenchFamily) -> Overrides | None:

@@ -15,6 +15,7 @@ from hyperdyn.bench.cells import Place
 from hyperdyn.bench.check_methods import method_faults
 from hyperdyn.bench.fault import RERUN, Fault, few
 from hyperdyn.bench.merge import protocol
+from hyperdyn.bench.plans import belongs
 from hyperdyn.bench.publication import Publication
 from hyperdyn.bench.suite import Suite
 from hyperdyn.config import compose
@@ -159,28 +160,26 @@ def _shape(r: PredictionScore, protocol: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _planning(p: Publication) -> Iterator[Fault]:
-    how = p.about["protocol"]["planning"]
-    if how is None:
-        return
+    ways = p.about["protocol"]["planning"]
+    for name, way in ways.items():
+        yield from _way(p, name, way)
+    if strange := [r for r in p.results.planning if not any(belongs(r, way) for way in ways.values())]:
+        got = few([(r.method, r.split, r.seed, r.planner) for r in strange])
+        yield Fault(f"{len(strange)} returns are of no way of planning that was announced", got, "none", RERUN)
+
+
+def _way(p: Publication, name: str, way: Mapping[str, Any]) -> Iterator[Fault]:
     runs = [(m, seed) for m in p.about["methods"] for seed in p.about["seeds"]]
-    wanted = {(m, s, seed) for s in how["splits"] for m, seed in [*runs, (FLOOR, 0), (CEILING, 0)]}
-    own = [r for r in p.results.planning if (r.planner, r.steps) == (how["planner"], how["steps"])]
+    wanted = {(m, s, seed) for s in way["splits"] for m, seed in [*runs, (FLOOR, 0), (CEILING, 0)]}
+    own = [r for r in p.results.planning if belongs(r, way)]
     if lost := sorted(wanted - {(r.method, r.split, r.seed) for r in own}):
-        yield Fault(
-            f"{len(lost)} returns are missing",
-            few(lost),
-            f"{len(wanted)} of (method, split, seed), under {how['planner']}",
-            RERUN,
-        )
-    if len(own) != len(p.results.planning):
-        yield Fault("returns of other planners or steps", len(p.results.planning) - len(own), how["planner"], RERUN)
+        expected = f"{len(wanted)} of (method, split, seed), under {way['planner']}"
+        yield Fault(f"{len(lost)} returns of plan '{name}' are missing", few(lost), expected, RERUN)
     for r in own:
-        if len(r.per_system) != how["systems"]:
-            yield Fault(
-                f"returns of {r.method}, {r.split}, seed {r.seed}",
-                f"{len(r.per_system)} systems",
-                how["systems"],
-                RERUN,
-            )
+        what = f"returns of plan '{name}', {r.method}, {r.split}, seed {r.seed}"
+        if len(r.per_system) != way["systems"]:
+            yield Fault(what, f"{len(r.per_system)} systems", way["systems"], RERUN)
         if not all(map(math.isfinite, r.per_system)):
-            yield Fault(f"returns of {r.method}, {r.split}, seed {r.seed}", "some are not finite", "numbers", RERUN)
+            yield Fault(what, "some are not finite", "numbers", RERUN)
+        if r.success and (len(r.success) != len(r.per_system) or not set(r.success) <= {0.0, 1.0}):
+            yield Fault(what, f"success {few([[v] for v in r.success])}", "0 or 1 of each system", RERUN)

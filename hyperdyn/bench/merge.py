@@ -17,7 +17,8 @@ from omegaconf import OmegaConf
 
 from hyperdyn import build
 from hyperdyn.bench import tuning
-from hyperdyn.bench.cells import Cell, Place, change_overrides, evaluate_overrides, plan_overrides
+from hyperdyn.bench.cells import Cell, Place, change_overrides, evaluate_overrides
+from hyperdyn.bench.plans import planned, plans
 from hyperdyn.bench.publication import FORMAT, Publication
 from hyperdyn.bench.suite import BenchFamily, Suite
 from hyperdyn.config import compose
@@ -25,7 +26,6 @@ from hyperdyn.envs.spec import Family
 from hyperdyn.errors import HyperdynError
 from hyperdyn.evaluate.manifest import EvaluationManifest
 from hyperdyn.evaluate.results import MethodFacts, PredictionScore, Results
-from hyperdyn.evaluate.task import how
 from hyperdyn.shards.store import ShardStore
 
 PACKAGES = ("hyperdyn", "torch", "lightning", "mujoco", "gymnasium", "numpy")
@@ -74,7 +74,9 @@ def thinned(score: PredictionScore, suite: Suite) -> PredictionScore:
     """A score as it is published: five digits, and of another K than the usual one the nearer steps only."""
     keep = len(score.per_system[0]) if score.history == suite.usual_history else suite.kept_horizon
     rmse = score.rmse if score.history == suite.usual_history else ()
-    return replace(score, per_system=_rounded(score.per_system, keep), rmse=_rounded(rmse, None))
+    return replace(
+        score, per_system=_rounded(score.per_system, keep), rmse=_rounded(rmse, None), pose=_rounded(score.pose, None)
+    )
 
 
 def _rounded(rows: tuple[tuple[float, ...], ...], keep: int | None) -> tuple[tuple[float, ...], ...]:
@@ -131,14 +133,6 @@ def _about(
 def protocol(suite: Suite, chosen: BenchFamily, place: Place) -> dict[str, Any]:
     """What all cells of a family share, as it is published."""
     cfg = compose("evaluate", ["runs=none", *evaluate_overrides(suite, chosen, place)])
-    found = plan_overrides(suite, chosen)
-    planning = None
-    if found is not None:
-        plan = compose("plan", ["runs=none", *found])
-        planning = {
-            "splits": list(plan.splits), "systems": plan.systems, "steps": plan.steps, "history": plan.history,
-            "planner": how(build.construct(plan.planner), plan.risk, plan.replan, particles=plan.particles),
-        }  # fmt: skip
     changed = change_overrides(suite, chosen)
     change = None
     if changed is not None:
@@ -147,7 +141,8 @@ def protocol(suite: Suite, chosen: BenchFamily, place: Place) -> dict[str, Any]:
     return {
         "splits": list(suite.splits), "systems": suite.systems, "history_sizes": list(cfg.history_sizes),
         "usual_history": suite.usual_history, "horizon": cfg.horizon, "kept_horizon": suite.kept_horizon,
-        "rows": cfg.rows, "context": cfg.context, "planning": planning,
+        "rows": cfg.rows, "context": cfg.context,
+        "planning": {name: planned(overrides) for name, overrides in plans(suite, chosen).items()},
         "change": change, "tuning": tuning.protocol(suite),
     }  # fmt: skip
 

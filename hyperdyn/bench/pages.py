@@ -11,15 +11,15 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from hyperdyn.bench import tables
+from hyperdyn.bench.planning_tables import ways
 from hyperdyn.bench.publication import Publication
 from hyperdyn.bench.suite import Suite
 from hyperdyn.envs.loading import available
 from hyperdyn.envs.loading import load as load_family
 from hyperdyn.envs.spec import Factor
-from hyperdyn.evaluate.results import CEILING, FLOOR
 from hyperdyn.figures.change import error_around_change
 from hyperdyn.figures.heatmap import error_map
-from hyperdyn.figures.scores import adaptation_curve, error_by_horizon, return_bars
+from hyperdyn.figures.scores import adaptation_curve, error_by_horizon, return_bars, success_bars
 from hyperdyn.figures.style import save
 from hyperdyn.report import page
 from hyperdyn.report.latex import latex
@@ -100,8 +100,9 @@ def _draw(suite: Suite, p: Publication, folder: Path) -> list[Path]:
     figure = heat_map(p, family.heatmap if family else ())
     if figure is not None:
         drawn.append(save(figure, folder / "heat_map.png"))
-    if any(s.method not in (FLOOR, CEILING) for s in p.results.planning):
-        drawn.append(save(return_bars(p.results), folder / "returns.png"))
+    for name, results in ways(p).items():
+        bars = success_bars if all(s.success for s in results.planning) else return_bars
+        drawn.append(save(bars(results, name), folder / f"planning_{name}.png"))
     if p.results.change:
         drawn.append(save(error_around_change(p.results), folder / "change.png"))
     return drawn

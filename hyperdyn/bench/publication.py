@@ -5,7 +5,7 @@ It is a results file (`hyperdyn.evaluate.results`) with one entry more:
     "bench": {"format": 1, "suite", "family", "command",
       "manifest": {"sha256", "seed"}, "factor_names" [F], "factors": {SPLIT: [systems][F]}, "data": SHA-256,
       "protocol": {"splits", "systems", "history_sizes", "usual_history", "horizon", "kept_horizon", "rows", "context",
-                   "planning": null | {"splits", "systems", "steps", "history", "planner"},
+                   "planning": {WAY: {"splits", "systems", "steps", "history", "support", "planner"}},
                    "change": null | {"split", "systems", "episodes", "steps", "step", "windows"},
                    "tuning": null | {"settings" [[OVERRIDE]], "families", "train", "split", "systems", "evaluation",
                                      "history", "rows", "context"}},

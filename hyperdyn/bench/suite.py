@@ -18,6 +18,7 @@ class BenchMethod:
 
     model: option of the group `model`; the method's own name by default.
     train: overrides of `hyperdyn train` for it, on every family; families: further ones by family.
+    only: families that it is trained on; all of the suite where none is named.
     ceiling: it is told what the others must find out; never marked as the best.
     """
 
@@ -25,12 +26,16 @@ class BenchMethod:
     model: str = ""
     train: Overrides = ()
     families: Mapping[str, Overrides] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
     ceiling: bool = False
+
+    def trained_on(self, family: str) -> bool:
+        return not self.only or family in self.only
 
 
 @dataclass(frozen=True)
 class BenchFamily:
-    """One family, and what is different on it: overrides that follow those of the suite.
+    """One family, and what is different on it: overrides that follow those of the suite, in `plan` those of each way.
 
     collect: in the place of the suite's, where given. heatmap: two factors that its map of errors is drawn over.
     """
@@ -75,7 +80,8 @@ class Suite:
     collect: overrides of `hyperdyn collect`, a list for each call that fills the training data of a family.
     evaluation: the same for the data of the evaluation, whose systems are those of the family's manifest.
     tuning: how each method's settings are found; null tries none.
-    train, evaluate, plan, change: overrides of these commands; plan and change are null where that is left out.
+    train, evaluate, change: overrides of these commands.
+    plan: the same for each way of planning, by its name. plan and change are null where that is left out.
     splits, systems: of the evaluation; the first so many systems of each.
     kept_horizon: steps ahead that are published of every K; all of them are of `usual_history`.
     """
@@ -91,7 +97,7 @@ class Suite:
     tuning: Tuning | None = None
     train: Overrides = ()
     evaluate: Overrides = ()
-    plan: Overrides | None = None
+    plan: Mapping[str, Overrides] | None = None
     change: Overrides | None = None
     splits: tuple[str, ...] = ("train", "interpolation", "extrapolation")
     systems: int = 32
@@ -124,6 +130,11 @@ class Suite:
         if suite.tuning is not None:
             chosen(list(suite.tuning.families), list(suite.families), "family to tune on")
             _check_settings(suite.tuning)
+        for method in suite.methods.values():
+            _check_families(suite, method)
+        if suite.plan is not None and not isinstance(suite.plan, Mapping):
+            fix = "plan: {closed: [steps=100], open: [steps=100, replan=100]}"
+            raise ConfigError("ways of planning have names", got=list(suite.plan), fix=fix)
         return suite
 
     @property
@@ -155,6 +166,18 @@ def _check_settings(tuning: Tuning) -> None:
         )
     if not tuning.families:
         raise ConfigError("tuning: families to judge trials on", got="none", fix="families: [cheetah_mix]")
+
+
+def _check_families(suite: Suite, method: BenchMethod) -> None:
+    for name in (*method.only, *method.families):
+        chosen(name, list(suite.families), f"family (methods.{method.name})")
+    if lost := [f for f in (suite.tuning.families if suite.tuning else ()) if not method.trained_on(f)]:
+        raise ConfigError(
+            f"methods.{method.name} is not trained where trials are judged",
+            got=f"only: {list(method.only)}",
+            expected=f"{', '.join(lost)} among them",
+            fix="tuning.families: families that all methods are trained on",
+        )
 
 
 def _read(kind: type[Part], content: Mapping[str, Any], where: str) -> Part:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from hyperdyn.bench.planning_tables import planning_tables
 from hyperdyn.bench.publication import Publication
 from hyperdyn.evaluate import summary
 from hyperdyn.evaluate.paired import error_difference, error_ratio
-from hyperdyn.evaluate.results import CEILING, FLOOR
-from hyperdyn.evaluate.summary import SPLIT_LABELS, Summary
+from hyperdyn.evaluate.summary import SHORT, SPLIT_LABELS, Summary
 from hyperdyn.report.numbers import MISSING, best_cells, interval_text, steps_text
-from hyperdyn.report.tables import Table, change_tables, uncertainty_table
+from hyperdyn.report.tables import Table, change_tables, pose_tables, uncertainty_table
 
-SHORT = {"train": "seen", "interpolation": "in range", "extrapolation": "out of range"}
 INTERVALS = "[95 % interval over training seeds and systems]"
 
 
@@ -36,12 +35,12 @@ def family_tables(p: Publication) -> list[Table]:
     if p.results.prediction:
         found += [
             prediction_table(p),
+            *pose_tables(p.results, [m for m in _methods(p) if not p.about["methods"][m]["ceiling"]]),
             adaptation(p),
             paired_table(p, error_ratio, "ratio"),
             paired_table(p, error_difference, "minus"),
         ]
-    if any(s.method not in (FLOOR, CEILING) for s in p.results.planning):
-        found += [planning_table(p), paired_planning(p)]
+    found += planning_tables(p)
     found += [uncertainty_table(p.results, split) for split in summary.splits_of(p.results.uncertainty)]
     return [*found, *change_tables(p.results), cost_table(p)]
 
@@ -77,50 +76,6 @@ def paired_table(p: Publication, compare: Callable[..., Summary | None], kind: s
     note = f"{pooled}, paired: same systems, same seeds, {_usual(p)}; an interval without {evidence} is evidence"
     columns = (what, *(f"{SHORT.get(s, s)}, {steps_text(h)}" for s, h in keys))
     return Table(f"Prediction, {'ratio to' if kind == 'ratio' else 'difference from'} {reference}", columns, rows, note)
-
-
-def planning_table(p: Publication) -> Table:
-    """Return of every method between the random floor and the simulator's ceiling."""
-    splits, methods = summary.splits_of(p.results.planning), summary.methods_of(p.results.planning)
-    cells = [[summary.planning(p.results, m, s) for s in splits] for m in methods]
-    rows = []
-    for method, row in zip(methods, cells, strict=True):
-        shares = [None if method == CEILING else summary.share_of_ceiling(p.results, method, s) for s in splits]
-        texts = [
-            interval_text(c, ".0f") + ("" if x is None else f"  {100 * x:.0f} %")
-            for c, x in zip(row, shares, strict=True)
-        ]
-        rows.append((method, *texts))
-    contenders = [
-        i for i, m in enumerate(methods) if m not in (FLOOR, CEILING) and not p.about["methods"][m]["ceiling"]
-    ]
-    how = p.about["protocol"]["planning"]
-    note = f"interquartile mean of {how['steps']} steps {INTERVALS}, share of the simulator's; {how['planner']}"
-    return Table(
-        "Planning",
-        ("return", *(SHORT.get(s, s) for s in splits)),
-        tuple(rows),
-        note,
-        best_cells(cells, contenders, largest=True),
-    )
-
-
-def paired_planning(p: Publication) -> Table:
-    """Return of every method minus the reference's."""
-    reference, splits = p.about["reference"], summary.splits_of(p.results.planning)
-    methods = [m for m in summary.methods_of(p.results.planning) if m not in (FLOOR, CEILING, reference)]
-    rows = tuple(
-        (m, *(interval_text(summary.return_difference(p.results, m, reference, s), "+.0f") for s in splits))
-        for m in methods
-    )
-    paired = "interquartile mean of differences, paired: same systems, same seeds, initial states and planner"
-    note = f"{paired}; an interval without 0 is evidence"
-    return Table(
-        f"Planning, difference from {reference}",
-        (f"return minus {reference}", *(SHORT.get(s, s) for s in splits)),
-        rows,
-        note,
-    )
 
 
 def tuning_table(publications: Sequence[Publication]) -> Table | None:

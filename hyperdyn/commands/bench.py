@@ -19,21 +19,21 @@ from hyperdyn.bench.cells import (
     change_overrides,
     collections,
     evaluate_overrides,
-    plan_overrides,
     typed,
 )
 from hyperdyn.bench.merge import merge
 from hyperdyn.bench.pages import write_pages
+from hyperdyn.bench.plans import composed, plans
 from hyperdyn.bench.publication import Publication
 from hyperdyn.bench.suite import BenchFamily, Suite, chosen
 from hyperdyn.commands.cells import Todo, check_tuned, command, line, lines, run_cells, try_settings, untried
+from hyperdyn.commands.plan import task_of
 from hyperdyn.commands.runs import keep
 from hyperdyn.config import compose
 from hyperdyn.errors import ConfigError, HyperdynError, nearest
 from hyperdyn.evaluate import planning
 from hyperdyn.evaluate.manifest import EvaluationManifest
 from hyperdyn.evaluate.results import Results
-from hyperdyn.evaluate.task import Task
 from hyperdyn.workers import cores
 
 AROUND = ("collect", "tune", "bounds", "merge")
@@ -100,12 +100,12 @@ def _todo(
 
 
 def _same_protocol(suite: Suite, place: Place, family: BenchFamily) -> None:
-    """Raises ConfigError if its cells were made with another protocol; methods, families and seeds may be added."""
+    """Raises ConfigError if its cells were made with another protocol; methods, families, seeds, plans may be added."""
     file = place.root / family.name / "protocol.yaml"
     now = {
         "collect": collections(suite, place, family),
         "evaluate": list(evaluate_overrides(suite, family, place)),
-        "plan": None if (found := plan_overrides(suite, family)) is None else list(found),
+        **{f"plan {name}": list(overrides) for name, overrides in plans(suite, family).items()},
         "change": None if (found := change_overrides(suite, family)) is None else list(found),
     }
     before = OmegaConf.to_container(OmegaConf.load(file)) if file.is_file() else {}
@@ -140,27 +140,15 @@ def _collections(suite: Suite, place: Place, families: Sequence[str], trials: Se
 
 
 def _bounds(suite: Suite, place: Place, family: BenchFamily) -> None:
-    """The floor and the ceiling of planning on one family."""
-    found = plan_overrides(suite, family)
-    if found is None:
-        return
-    cfg = compose("plan", ["runs=none", *found])
+    """The floor and the ceiling of every way of planning on one family."""
     spec = build.family(compose("collect", [f"env={family.name}"]).env)
-    scores = []
-    for split in cfg.splits:
-        factors, starts = EvaluationManifest.of(spec).systems(split, cfg.systems)
-        task = Task(
-            spec,
-            factors,
-            starts,
-            build.construct(cfg.planner),
-            cfg.steps,
-            cfg.risk,
-            cfg.replan,
-            particles=cfg.particles,
-        )
-        scores += planning.compare(task, {}, split=split, cache=cfg.cache, workers=cores())
-    keep(place.root / family.name / "bounds", Results(family.name, planning=tuple(scores)))
+    for overrides in plans(suite, family).values():
+        cfg, scores = composed(overrides), []
+        for split in cfg.splits:
+            factors, starts = EvaluationManifest.of(spec).systems(split, cfg.systems)
+            task = task_of(cfg, spec, build.construct(cfg.planner), factors, starts)
+            scores += planning.compare(task, {}, split=split, cache=cfg.cache, workers=cores())
+        keep(place.root / family.name / "bounds", Results(family.name, planning=tuple(scores)))
 
 
 def _merge(suite: Suite, place: Place, folder: Path) -> None:

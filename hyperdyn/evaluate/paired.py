@@ -21,6 +21,22 @@ def error_ratio(results: Results, first: str, second: str, split: str, history: 
     return None if grids is None else Summary(paired_ratio(*grids, rng=_rng(), statistic=rms), *grids[0].shape)
 
 
+def success_difference(results: Results, first: str, second: str, split: str) -> Summary | None:
+    """Success of the first minus the second's, a share of systems; of results that plan in one way.
+
+    None where they have no seed in common.
+    """
+    own = [
+        {r.seed: r.success for r in results.planning if (r.method, r.split) == (m, split) and r.success}
+        for m in (first, second)
+    ]
+    seeds = sorted(own[0].keys() & own[1].keys())
+    if not seeds:
+        return None
+    a, b = (np.array([o[s] for s in seeds]) for o in own)
+    return Summary(paired_statistic(a, b, _mean_minus, rng=_rng()), *a.shape) if a.shape == b.shape else None
+
+
 def _errors(
     results: Results, first: str, second: str, split: str, history: int, step: int
 ) -> tuple[np.ndarray, np.ndarray] | None:
@@ -43,6 +59,10 @@ def _errors(
 
 def _minus(first: Array, second: Array) -> Array:
     return np.asarray(rms(first) - rms(second))
+
+
+def _mean_minus(first: Array, second: Array) -> Array:
+    return np.asarray(first.mean(-1) - second.mean(-1))
 
 
 def _rng() -> np.random.Generator:

@@ -15,7 +15,7 @@ from hyperdyn.metrics import HorizonError, nrmse, squared_error
 from hyperdyn.models.base import AbstractDynamics, rollout
 from hyperdyn.progress import Meter
 from hyperdyn.shards.store import ShardStore
-from hyperdyn.types import Batch
+from hyperdyn.types import Batch, Frame
 
 
 def rollout_error(
@@ -47,7 +47,9 @@ def rollout_error(
                     bar.advance(windows.rows * len(found))
         for k, error in found.items():
             per_system, rmse = error.compute()
-            scores.append(PredictionScore(method, split, k, seed, windows.context, _tuples(per_system), _tuples(rmse)))
+            pose = () if model.spec.frame is None else _tuples(error.pose(model.spec.frame))
+            found_now = (_tuples(per_system), _tuples(rmse), pose)
+            scores.append(PredictionScore(method, split, k, seed, windows.context, *found_now))
     return scores
 
 
@@ -57,16 +59,23 @@ class SplitError:
     def __init__(self, horizon: int, obs_dim: int) -> None:
         self.pooled = HorizonError(horizon, obs_dim)
         self.per_system: list[Tensor] = []  # SSE [B,T,S] of each batch
+        self.rows = 0  # N of each system
 
     def update(self, predicted: Tensor, true: Tensor, obs: Tensor) -> None:
         """predicted, true [B,N,T,S]; obs [B,N,S]."""
         self.pooled.to(predicted.device).update(predicted, true, obs)
         self.per_system.append(squared_error(predicted, true).sum(1))
+        self.rows = predicted.shape[1]
 
     def compute(self) -> tuple[Tensor, Tensor]:
         """NRMSE of each system [systems,T], whose root mean square is the split's; RMSE of the split [T,S]."""
         error_sq, metric = torch.cat(self.per_system), self.pooled
         return nrmse(error_sq * len(error_sq), metric.total_sq, metric.count), metric.compute().rmse
+
+    def pose(self, frame: Frame) -> Tensor:
+        """RMSE one step ahead of the position [m] and of the heading [rad] of each system, [systems,2]."""
+        error_sq = torch.cat(self.per_system)[:, 0] / self.rows  # [systems,S]
+        return torch.stack([error_sq[:, list(frame.position)].sum(-1), error_sq[:, frame.heading]], dim=-1).sqrt()
 
 
 def add_batch(

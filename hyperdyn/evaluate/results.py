@@ -1,7 +1,8 @@
 """What an evaluation found, as records, and the file `results.json` that holds them.
 
     {"format": 1, "family": NAME,
-     "prediction": [{"method", "split", "history", "seed", "context", "per_system" [systems][T], "rmse" [T][S]}, ...],
+     "prediction": [{"method", "split", "history", "seed", "context", "per_system" [systems][T], "rmse" [T][S],
+                   "pose" [systems][2]}, ...],
      "planning":   [{"method", "split", "history", "seed", "steps", "planner", "per_system" [systems],
                    "success" [systems], "support"}, ...],
      "uncertainty": [{"method", "split", "history", "seed", "context", "nll" [systems], ...}, ...],
@@ -35,6 +36,8 @@ class PredictionScore:
 
     seed: of the training run. context: "support", from other episodes of the system, or "recent", from the same one.
     per_system: NRMSE, relative to the spread of changes over the whole split. rmse: physical units.
+    pose: RMSE one step ahead of the position [m], as a distance, and of the heading [rad] of the object whose frame the
+        state names; empty where it names none.
     """
 
     method: str
@@ -44,6 +47,7 @@ class PredictionScore:
     context: str
     per_system: tuple[tuple[float, ...], ...]  # [systems][T]
     rmse: tuple[tuple[float, ...], ...]  # [T][S]
+    pose: tuple[tuple[float, ...], ...] = ()  # [systems][2]
 
     @property
     def nrmse(self) -> tuple[float, ...]:

@@ -17,6 +17,7 @@ SPLIT_LABELS = {
     "interpolation": "unseen, in range",
     "extrapolation": "unseen, out of range",
 }
+SHORT = {"train": "seen", "interpolation": "in range", "extrapolation": "out of range"}
 BOOTSTRAP_SEED = 0
 INSIDE, OUTSIDE = "interpolation", "extrapolation"
 
@@ -57,6 +58,20 @@ def prediction(results: Results, method: str, split: str, history: int, step: in
     if not chosen:
         return None
     grid = _grid([[row[step - 1] for row in r.per_system] for r in chosen])
+    return Summary(bootstrap_interval(grid, rng=_rng(), statistic=rms), *grid.shape)
+
+
+POSE = (("position", "mm", 1000.0), ("heading", "deg", 180 / np.pi))
+"""What the two errors of a pose are of, their units, and how many of these are one of SI."""
+
+
+def pose(results: Results, method: str, split: str, history: int, part: int) -> Summary | None:
+    """RMSE one step ahead of the position (part 0) or heading (1) with its 95 % interval, in the units of `POSE`."""
+    chosen = [r for r in results.prediction if r.pose and (r.method, r.split, r.history) == (method, split, history)]
+    chosen = [r for r in chosen if r.context == "support"] or chosen
+    if not chosen:
+        return None
+    grid = POSE[part][2] * _grid([[row[part] for row in r.pose] for r in sorted(chosen, key=lambda r: r.seed)])
     return Summary(bootstrap_interval(grid, rng=_rng(), statistic=rms), *grid.shape)
 
 
@@ -119,6 +134,12 @@ def success(results: Results, method: str, split: str, planner: str, steps: int,
         return None
     grid = _grid([list(r.success) for r in sorted(chosen, key=lambda r: r.seed)])
     return Summary(bootstrap_interval(grid, rng=_rng(), statistic=_mean), *grid.shape)
+
+
+def success_share(results: Results, method: str, split: str) -> Summary | None:
+    """As `success`, of results that plan in one way."""
+    own = next((r for r in results.planning if (r.method, r.split) == (method, split)), None)
+    return None if own is None else success(results, method, split, own.planner, own.steps, known_of(own))
 
 
 def return_difference(results: Results, first: str, second: str, split: str) -> Summary | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import matplotlib.ticker
@@ -54,8 +55,45 @@ def error_by_horizon(results: Results, history: int) -> Figure:
     return figure
 
 
-def return_bars(results: Results) -> Figure:
-    """Return of every method with the random floor and the simulator's ceiling, one panel a split."""
+def return_bars(results: Results, way: str = "") -> Figure:
+    """Return of every method with the random floor and the simulator's ceiling, one panel a split.
+
+    way: what this way of planning is called, if there are several.
+    """
+    figure = _bars(
+        results,
+        partial(summary.planning, results),
+        partial(summary.share_of_ceiling, results),
+        ".0f",
+    )
+    figure.axes[0].set_ylabel("return of one episode")
+    steps = max(r.steps for r in results.planning)
+    headline(
+        figure, f"Planning{_called(way)}: return over {steps} steps, same planner for all ({results.family})", NOTE
+    )
+    return figure
+
+
+def success_bars(results: Results, way: str = "") -> Figure:
+    """Share of systems in which every method got where it should; the results are of one way of planning."""
+    figure = _bars(results, partial(summary.success_share, results), lambda *_: None, ".2f")
+    figure.axes[0].set_ylabel("success")
+    steps = max(r.steps for r in results.planning)
+    headline(figure, f"Planning{_called(way)}: success in {steps} steps, one planner for all ({results.family})", NOTE)
+    return figure
+
+
+def _called(way: str) -> str:
+    return f", {way}" if way else ""
+
+
+def _bars(
+    results: Results,
+    score: Callable[[str, str], Summary | None],
+    share: Callable[[str, str], float | None],
+    spec: str,
+) -> Figure:
+    """A bar a method, a line a bound, one panel a split; share: of the ceiling, written below a number."""
     splits = summary.splits_of(results.planning)
     methods = [m for m in summary.methods_of(results.planning) if m not in (FLOOR, CEILING)]
     if len(methods) <= FEW:
@@ -65,14 +103,12 @@ def return_bars(results: Results) -> Figure:
         axes = [[row[0] for row in rows]]
     colour = colours(methods)
     for ax, split in zip(axes[0], splits, strict=True):
-        found = {m: summary.planning(results, m, split) for m in methods}
-        for i, (method, s) in enumerate(found.items()):
-            if s is not None:
-                _bar(ax, i, s, colour[method], summary.share_of_ceiling(results, method, split))
+        for i, method in enumerate(methods):
+            if (s := score(method, split)) is not None:
+                _bar(ax, i, s, colour[method], share(method, split), spec)
         for bound, style in ((FLOOR, ":"), (CEILING, "--")):
-            s = summary.planning(results, bound, split)
-            if s is not None:
-                _bound(ax, s, bound, style)
+            if (s := score(bound, split)) is not None:
+                _bound(ax, s, bound, style, spec)
         upright: dict[str, Any] = (
             {} if len(methods) <= FEW else {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
         )
@@ -81,9 +117,6 @@ def return_bars(results: Results) -> Figure:
         ax.grid(visible=False, axis="x")
         title(ax, SPLIT_LABELS.get(split, split))
         ax.margins(y=0.12)
-    axes[0][0].set_ylabel("return of one episode")
-    steps = max(r.steps for r in results.planning)
-    headline(figure, f"Planning: return over {steps} steps, same planner for all ({results.family})", NOTE)
     return figure
 
 
@@ -119,20 +152,20 @@ def _line(ax: Axes, points: list[tuple[int, Summary]], method: str, look: Look) 
     )  # fmt: skip
 
 
-def _bar(ax: Axes, x: int, s: Summary, colour: str, share: float | None) -> None:
+def _bar(ax: Axes, x: int, s: Summary, colour: str, share: float | None, spec: str) -> None:
     value, low, high = s.interval.value, s.interval.low, s.interval.high
     ax.bar(x, value, width=0.62, color=colour)
     ax.errorbar(x, value, [[max(0.0, value - low)], [max(0.0, high - value)]], color=INK, capsize=3, lw=1.2)
     percent = "" if share is None else f"\n{100 * share:.0f} %"
     ax.annotate(
-        f"{value:.0f}{percent}", (x, max(high, 0)), (0, 4), textcoords="offset points", ha="center", va="bottom",
+        f"{value:{spec}}{percent}", (x, max(high, 0)), (0, 4), textcoords="offset points", ha="center", va="bottom",
         fontsize=9, linespacing=1.15,
     )  # fmt: skip
 
 
-def _bound(ax: Axes, s: Summary, name: str, style: str) -> None:
+def _bound(ax: Axes, s: Summary, name: str, style: str, spec: str) -> None:
     ax.axhline(s.interval.value, color=FAINT, ls=style, lw=1.3, zorder=0)
     ax.annotate(
-        f"{name} {s.interval.value:.0f}", (1, s.interval.value), (-2, 3), xycoords=("axes fraction", "data"),
+        f"{name} {s.interval.value:{spec}}", (1, s.interval.value), (-2, 3), xycoords=("axes fraction", "data"),
         textcoords="offset points", ha="right", va="bottom", fontsize=8, color=FAINT,
     )  # fmt: skip

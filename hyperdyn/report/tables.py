@@ -33,7 +33,7 @@ def tables(results: Results, entries: Sequence[str] = ()) -> list[Table]:
     if results.planning:
         found += [planning_table(results), *_differences(results), *success_tables(results)]
     if results.prediction:
-        found += [horizon_table(results), adaptation_table(results)]
+        found += [horizon_table(results), *pose_tables(results), adaptation_table(results)]
     found += [uncertainty_table(results, split) for split in summary.splits_of(results.uncertainty)]
     found += change_tables(results)
     if results.methods:
@@ -122,6 +122,24 @@ def horizon_table(results: Results) -> Table:
     columns = ("NRMSE", *(f"{SPLIT_LABELS.get(s, s)}: {steps_text(h)}" for s, h in keys))
     note = f"K = {history} transitions of history [95 % interval]; 1 is the error of predicting the mean change"
     return Table("Prediction", columns, rows, note, best_cells(cells, range(len(methods)), largest=False))
+
+
+def pose_tables(results: Results, contenders: Sequence[str] | None = None) -> list[Table]:
+    """Error of an object's pose one step ahead in units, for every K, one table a split; none where no object has one.
+
+    contenders: methods of which the best is marked, all if not given.
+    """
+    posed = [r for r in results.prediction if r.pose]
+    found = []
+    for split in summary.splits_of(posed):
+        methods, histories = summary.methods_of(posed), summary.histories_of(posed)
+        keys = [(part, k) for part in range(len(summary.POSE)) for k in histories]
+        cells = [[summary.pose(results, m, split, k, part) for part, k in keys] for m in methods]
+        rows = tuple((m, *(interval_text(c, ".1f") for c in row)) for m, row in zip(methods, cells, strict=True))
+        columns = ("RMSE, 1 step", *(f"{summary.POSE[part][0]} [{summary.POSE[part][1]}], K = {k}" for part, k in keys))
+        best = best_cells(cells, [i for i, m in enumerate(methods) if contenders is None or m in contenders])
+        found.append(Table(f"Pose ({SPLIT_LABELS.get(split, split)})", columns, rows, "[95 % interval]", best))
+    return found
 
 
 def adaptation_table(results: Results) -> Table:

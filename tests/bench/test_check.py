@@ -44,7 +44,7 @@ def file(tmp_path: Path) -> Path:
         "factors": {s: frozen.systems(s, 2)[0].tolist() for s in SPLITS},
         "protocol": {
             "splits": SPLITS, "systems": 2, "history_sizes": HISTORIES, "usual_history": 16, "horizon": 3,
-            "kept_horizon": 1, "rows": 4, "context": "support", "planning": None,
+            "kept_horizon": 1, "rows": 4, "context": "support", "planning": {},
             "tuning": {"settings": [["module.lr=1"], ["module.lr=2"]], "families": ["pendulum"]},
         },
         "seeds": SEEDS, "reference": "hyper", "executed": [8],

@@ -22,7 +22,10 @@ SUITE = Suite.read(
     {
         "name": "s", "methods": {"fixed": {}}, "families": {"pendulum": {}}, "seeds": [0], "reference": "fixed",
         "executed": [8], "collect": [],
-        "plan": ["risk=0.5", "particles=4", "systems=2", "steps=3", "splits=[interpolation]"],
+        "plan": {
+            "risky": ["risk=0.5", "particles=4", "systems=2", "steps=3", "splits=[interpolation]"],
+            "open": ["systems=2", "steps=3", "splits=[interpolation]", "replan=3"],
+        },
     }
 )  # fmt: skip
 FAMILY = SUITE.families["pendulum"]
@@ -31,7 +34,7 @@ FAMILY = SUITE.families["pendulum"]
 @pytest.fixture
 def how() -> str:
     """What the records of `hyperdyn plan` hold."""
-    cfg = compose("plan", ["runs=none", *(SUITE.plan or ())])
+    cfg = compose("plan", ["runs=none", *(SUITE.plan or {})["risky"]])
     family = build.family(compose("collect", ["env=pendulum"]).env)
     planner = build.construct(cfg.planner)
     return Task(family, np.ones((1, 3)), [0], planner, cfg.steps, cfg.risk, particles=cfg.particles).how
@@ -40,14 +43,15 @@ def how() -> str:
 def test_returns_with_a_risk_are_those_that_a_suite_asks_for(tmp_path: Path, how: str) -> None:
     place = Place(tmp_path, tmp_path)
     assert how.endswith(", risk=0.5, particles=4")
-    assert protocol(SUITE, FAMILY, place)["planning"]["planner"] == how
+    assert protocol(SUITE, FAMILY, place)["planning"]["risky"]["planner"] == how
     cell = Cell(SUITE, place, FAMILY, SUITE.methods["fixed"], 0)
     cell.folder.mkdir(parents=True)
     history = compose("plan", ["runs=none"]).history
     for planner, done in ((how, True), (how.removesuffix(", particles=4"), False)):
         score = PlanningScore("fixed", "interpolation", history, 0, 3, planner, (1.0, 2.0))
         Results("pendulum", planning=(score,)).save(cell.results)
-        assert cell.done("plan") is done
+        assert cell.done("plan risky") is done
+        assert not cell.done("plan open")
 
 
 def test_the_floor_and_the_ceiling_are_kept_under_the_same(
@@ -61,4 +65,4 @@ def test_the_floor_and_the_ceiling_are_kept_under_the_same(
 
     monkeypatch.setattr(planning, "compare", compare)
     bench._bounds(SUITE, Place(tmp_path, tmp_path), FAMILY)
-    assert [task.how for task in asked] == [how]
+    assert [task.how for task in asked] == [how, how.replace(", risk=0.5, particles=4", ", replan=3")]

@@ -1,0 +1,96 @@
+"""Tables of what came of planning, way by way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from hyperdyn.bench.plans import only
+from hyperdyn.bench.publication import Publication
+from hyperdyn.evaluate import summary
+from hyperdyn.evaluate.paired import success_difference
+from hyperdyn.evaluate.results import CEILING, FLOOR, Results
+from hyperdyn.evaluate.summary import SHORT, Summary
+from hyperdyn.report.numbers import best_cells, interval_text
+from hyperdyn.report.tables import Table
+
+Score = Callable[[str, str], Summary | None]
+"""Of a method on a split."""
+PAIRED = "same systems, same seeds, initial states and planner [95 % interval]; an interval without 0 is evidence"
+
+
+def ways(p: Publication) -> dict[str, Results]:
+    """The results with the plans of one way alone, for each way that a method has planned in."""
+    found = {name: only(p.results, way) for name, way in p.about["protocol"]["planning"].items()}
+    return {name: r for name, r in found.items() if any(s.method not in (FLOOR, CEILING) for s in r.planning)}
+
+
+def planning_tables(p: Publication) -> list[Table]:
+    """Success of every method in each way of planning where the family says what that is, elsewhere the return."""
+    found: list[Table] = []
+    for name, results in ways(p).items():
+        tables = _successes if all(s.success for s in results.planning) else _returns
+        found += tables(p, name, results)
+    return found
+
+
+def _successes(p: Publication, name: str, results: Results) -> list[Table]:
+    way, reference = p.about["protocol"]["planning"][name], p.about["reference"]
+    known = summary.known_text((way["support"], way["history"]))
+    note = f"share of systems, within {way['steps']} steps [95 % interval], {known}; {way['planner']}"
+    share = _scores(p, f"Success ({name})", "success", results, partial(summary.success_share, results), ".2f", note)
+    minus = _pairs(
+        f"Success ({name}), difference from {reference}",
+        f"success minus {reference}",
+        results,
+        reference,
+        lambda m, s: success_difference(results, m, reference, s),
+        "+.2f",
+        f"difference of shares, paired: {PAIRED}",
+    )
+    return [share, minus]
+
+
+def _returns(p: Publication, name: str, results: Results) -> list[Table]:
+    """Between the random floor and the simulator's ceiling."""
+    way, reference = p.about["protocol"]["planning"][name], p.about["reference"]
+    note = f"interquartile mean of {way['steps']} steps [95 % interval], share of the simulator's; {way['planner']}"
+    table = _scores(p, f"Planning ({name})", "return", results, partial(summary.planning, results), ".0f", note)
+    splits = summary.splits_of(results.planning)
+    rows = tuple(
+        (row[0], *(_with_share(results, row[0], s, text) for s, text in zip(splits, row[1:], strict=True)))
+        for row in table.rows
+    )
+    minus = _pairs(
+        f"Planning ({name}), difference from {reference}",
+        f"return minus {reference}",
+        results,
+        reference,
+        lambda m, s: summary.return_difference(results, m, reference, s),
+        "+.0f",
+        f"interquartile mean of differences, paired: {PAIRED}",
+    )
+    return [Table(table.title, table.columns, rows, table.note, table.best), minus]
+
+
+def _with_share(results: Results, method: str, split: str, text: str) -> str:
+    share = None if method == CEILING else summary.share_of_ceiling(results, method, split)
+    return text if share is None else f"{text}  {100 * share:.0f} %"
+
+
+def _scores(p: Publication, title: str, what: str, results: Results, score: Score, spec: str, note: str) -> Table:
+    splits, methods = summary.splits_of(results.planning), summary.methods_of(results.planning)
+    cells = [[score(m, s) for s in splits] for m in methods]
+    rows = tuple((m, *(interval_text(c, spec) for c in row)) for m, row in zip(methods, cells, strict=True))
+    contenders = [
+        i for i, m in enumerate(methods) if m not in (FLOOR, CEILING) and not p.about["methods"][m]["ceiling"]
+    ]
+    columns = (what, *(SHORT.get(s, s) for s in splits))
+    return Table(title, columns, rows, note, best_cells(cells, contenders, largest=True))
+
+
+def _pairs(title: str, what: str, results: Results, reference: str, score: Score, spec: str, note: str) -> Table:
+    splits = summary.splits_of(results.planning)
+    methods = [m for m in summary.methods_of(results.planning) if m not in (FLOOR, CEILING, reference)]
+    rows = tuple((m, *(interval_text(score(m, s), spec) for s in splits)) for m in methods)
+    return Table(title, (what, *(SHORT.get(s, s) for s in splits)), rows, note)

@@ -1,0 +1,164 @@
+"""Ways of planning: each made, checked and shown by itself; success where there is such a thing, else the return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hyperdyn import build
+from hyperdyn.bench.cells import Cell, Place, cells, collections, evaluate_overrides
+from hyperdyn.bench.check import _planning
+from hyperdyn.bench.planning_tables import planning_tables
+from hyperdyn.bench.plans import belongs, planned, plans
+from hyperdyn.bench.publication import Publication
+from hyperdyn.bench.suite import Suite
+from hyperdyn.bench.tuning import trials
+from hyperdyn.config import compose
+from hyperdyn.errors import ConfigError
+from hyperdyn.evaluate.results import CEILING, FLOOR, PlanningScore, Results
+
+DECLARED: dict[str, Any] = {
+    "name": "s", "methods": {"fixed": {}, "hyper": {}}, "families": {"pendulum": {"plan": ["systems=4"]}},
+    "seeds": [0, 1], "reference": "fixed", "executed": [8], "collect": [],
+    "plan": {
+        "closed": ["steps=3", "splits=[interpolation]", "history=0", "support=5"],
+        "unfelt": ["steps=3", "splits=[interpolation]", "history=0", "support=0"],
+        "open": ["steps=3", "splits=[interpolation]", "history=0", "support=5", "replan=3"],
+    },
+}  # fmt: skip
+SUITE = Suite.read(DECLARED)
+FAMILY = SUITE.families["pendulum"]
+WAYS = {name: planned(overrides) for name, overrides in plans(SUITE, FAMILY).items()}
+PLACE = Place(Path("r"), Path("d"))
+
+
+def score(way: str, method: str, seed: int, reached: list[float], **changed: Any) -> PlanningScore:
+    w = WAYS[way]
+    known = {"history": 0, "support": 0 if method in (FLOOR, CEILING) else w["support"]}
+    told = {"steps": w["steps"], "planner": w["planner"], **known, **changed}
+    return PlanningScore(method, "interpolation", seed=seed, per_system=(1.0,) * 4, success=tuple(reached), **told)
+
+
+def publication() -> Publication:
+    rng = np.random.default_rng(0)
+    records = []
+    for way in WAYS:
+        runs = [(m, seed) for m in SUITE.methods for seed in SUITE.seeds] + [(FLOOR, 0), (CEILING, 0)]
+        records += [score(way, m, seed, rng.integers(0, 2, 4).astype(float).tolist()) for m, seed in runs]
+    about = {
+        "protocol": {"planning": WAYS}, "methods": {m: {"ceiling": False} for m in SUITE.methods}, "seeds": [0, 1],
+        "reference": "fixed",
+    }  # fmt: skip
+    unique = {(r.method, r.seed, r.planner, r.steps, r.support): r for r in records}  # two ways share their bounds
+    return Publication(about, Results("pendulum", planning=tuple(unique.values())))
+
+
+def test_each_way_is_made_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = Cell(SUITE, Place(tmp_path, tmp_path), FAMILY, SUITE.methods["hyper"], 0)
+    Results("pendulum", planning=(score("closed", "hyper", 0, [1, 0, 1, 1]),)).save(cell.results)
+    monkeypatch.setattr(Cell, "_done_train", lambda self: True)
+    assert cell.missing(("train", "plan")) == ["plan unfelt", "plan open"]
+    name, *overrides = cell.arguments("plan open")
+    assert (name, overrides[1:6]) == ("plan", [*DECLARED["plan"]["open"]])
+    assert compose(name, overrides).systems == 4  # the family's own follow
+
+
+def test_ways_differ_by_what_was_known_and_by_how_was_planned() -> None:
+    own = score("closed", "hyper", 0, [1, 0, 1, 1])
+    assert [name for name, way in WAYS.items() if belongs(own, way)] == ["closed"]
+    bound = score("closed", CEILING, 0, [1, 1, 1, 1])
+    assert [name for name, way in WAYS.items() if belongs(bound, way)] == ["closed", "unfelt"]
+
+
+def test_tables_show_the_share_of_each_way_and_its_paired_difference() -> None:
+    p = publication()
+    tables = {t.title: t for t in planning_tables(p)}
+    for name, way in WAYS.items():
+        share = {row[0]: row[1] for row in tables[f"Success ({name})"].rows}
+        grids = {
+            m: np.array([r.success for r in p.results.planning if r.method == m and belongs(r, way)])
+            for m in (FLOOR, "fixed", "hyper", CEILING)
+        }
+        assert list(share) == list(grids)
+        for method, grid in grids.items():
+            assert share[method].split(" [")[0] == f"{grid.mean():.2f}"
+        (minus,) = tables[f"Success ({name}), difference from fixed"].rows
+        assert minus[1].split(" [")[0] == f"{grids['hyper'].mean() - grids['fixed'].mean():+.2f}"
+    assert len(tables) == 6
+
+
+def lose_a_way(records: list[PlanningScore]) -> None:
+    records[:] = [r for r in records if not (r.method == "hyper" and r.seed == 1 and belongs(r, WAYS["open"]))]
+
+
+def add_another(records: list[PlanningScore]) -> None:
+    records.append(score("closed", "hyper", 0, [1, 1, 1, 1], support=7))
+
+
+def half_a_success(records: list[PlanningScore]) -> None:
+    records[0] = score("closed", "fixed", 0, [0.5, 1, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lose_a_way, "1 returns of plan 'open' are missing"),
+        (add_another, "1 returns are of no way of planning that was announced"),
+        (half_a_success, "0 or 1 of each system"),
+    ],
+)
+def test_what_is_wrong_with_a_way_is_named(change: Callable[[list[PlanningScore]], None], message: str) -> None:
+    p = publication()
+    assert list(_planning(p)) == []
+    records = list(p.results.planning)
+    change(records)
+    (fault,) = _planning(Publication(p.about, Results("pendulum", planning=tuple(records))))
+    assert message in str(fault)
+
+
+def test_a_method_is_trained_where_the_suite_says() -> None:
+    families = {"pendulum": {}, "cheetah_mix": {}}
+    own = {"fixed": {}, "hyper": {"only": ["pendulum"]}}
+    suite = Suite.read({**DECLARED, "methods": own, "families": families})
+    found = cells(suite, PLACE, list(families), list(own), [0])
+    assert [str(c) for c in found] == [
+        "pendulum fixed seed 0", "pendulum hyper seed 0", "cheetah_mix fixed seed 0",
+    ]  # fmt: skip
+    tuning = {"settings": [["module.lr=1"]], "families": ["cheetah_mix"]}
+    with pytest.raises(ConfigError, match="hyper is not trained where trials are judged"):
+        Suite.read({**DECLARED, "methods": own, "families": families, "tuning": tuning})
+    with pytest.raises(ConfigError, match="did you mean 'pendulum'"):
+        Suite.read({**DECLARED, "methods": {"fixed": {"only": ["pendulam"]}}})
+
+
+def test_ways_without_names_are_refused() -> None:
+    with pytest.raises(ConfigError, match="ways of planning have names"):
+        Suite.read({**DECLARED, "plan": ["steps=3"]})
+
+
+SUITES = [p.stem for p in sorted((Path(__file__).parents[2] / "conf" / "suite").glob("*.yaml"))]
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_every_suite_that_comes_with_hyperdyn_asks_for_what_there_is(name: str) -> None:
+    """The data, plans and evaluation of each family, the training of each method, the setting of each trial."""
+    suite = Suite.read(build.plain(compose("bench", [f"suite={name}"]).suite))
+    for family in suite.families.values():
+        for command, *overrides in collections(suite, PLACE, family):
+            compose(command, overrides)
+        found = compose("evaluate", ["runs=none", *evaluate_overrides(suite, family, PLACE)])
+        assert suite.usual_history in found.history_sizes
+        for overrides in plans(suite, family).values():
+            assert planned(overrides)["systems"] >= 1
+    own = cells(suite, PLACE, list(suite.families), list(suite.methods), [suite.seeds[0]])
+    tried = trials(suite, PLACE, list(suite.methods)) if suite.tuning else []
+    once = {c.method.name: c for c in reversed(own)} | {str(c.method.families): c for c in reversed(tried)}
+    for cell in once.values():
+        command, *overrides = cell.arguments("train")
+        compose(command, overrides)
+    if suite.tuning:
+        assert suite.usual_history in compose("evaluate", tried[0].arguments("evaluate")[1:]).history_sizes
