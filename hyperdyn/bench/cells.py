@@ -69,7 +69,7 @@ class Cell:
     @property
     def steps(self) -> list[str]:
         """Its stages, in order; of the stage plan each way is a step of its own, as "plan closed"."""
-        ways = [f"{PLAN} {name}" for name in plans(self.suite, self.family)]
+        ways = [f"{PLAN} {name}" for name in self._ways]
         changes = [] if change_overrides(self.suite, self.family) is None else ["change"]
         return ["train", "evaluate", *ways, *changes]
 
@@ -116,8 +116,12 @@ class Cell:
     def _evaluate(self) -> Overrides:
         return (f"runs=['{self.folder}']", *evaluate_overrides(self.suite, self.family, self.place))
 
+    @property
+    def _ways(self) -> dict[str, Overrides]:
+        return plans(self.suite, self.family, self.method)
+
     def _plan(self, way: str) -> Overrides:
-        return (f"runs=['{self.folder}']", *plans(self.suite, self.family)[way], "bounds=false", "workers=0")
+        return (f"runs=['{self.folder}']", *self._ways[way], "bounds=false", "workers=0")
 
     def _change(self) -> Overrides:
         found = change_overrides(self.suite, self.family)
@@ -150,7 +154,7 @@ class Cell:
         return there >= {(split, k) for split in self.suite.splits for k in cfg.history_sizes}
 
     def _done_plan(self, way: str) -> bool:
-        wanted = planned(plans(self.suite, self.family)[way])
+        wanted = planned(self._ways[way])
         found = [r for r in self._found().planning if belongs(r, wanted) and len(r.per_system) == wanted["systems"]]
         return {r.split for r in found} >= set(wanted["splits"])
 

@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 from hyperdyn import build
 from hyperdyn.bench import tuning
 from hyperdyn.bench.cells import Cell, Place, change_overrides, evaluate_overrides
-from hyperdyn.bench.plans import planned, plans
+from hyperdyn.bench.plans import announced
 from hyperdyn.bench.publication import FORMAT, Publication
 from hyperdyn.bench.suite import BenchFamily, Suite
 from hyperdyn.config import compose
@@ -142,7 +142,7 @@ def protocol(suite: Suite, chosen: BenchFamily, place: Place) -> dict[str, Any]:
         "splits": list(suite.splits), "systems": suite.systems, "history_sizes": list(cfg.history_sizes),
         "usual_history": suite.usual_history, "horizon": cfg.horizon, "kept_horizon": suite.kept_horizon,
         "rows": cfg.rows, "context": cfg.context,
-        "planning": {name: planned(overrides) for name, overrides in plans(suite, chosen).items()},
+        "planning": announced(suite, chosen),
         "change": change, "tuning": tuning.protocol(suite),
     }  # fmt: skip
 

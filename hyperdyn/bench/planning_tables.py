@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 from hyperdyn.bench.plans import only
 from hyperdyn.bench.publication import Publication
@@ -37,7 +38,7 @@ def planning_tables(p: Publication) -> list[Table]:
 def _successes(p: Publication, name: str, results: Results) -> list[Table]:
     way, reference = p.about["protocol"]["planning"][name], p.about["reference"]
     known = summary.known_text((way["support"], way["history"]))
-    note = f"share of systems, within {way['steps']} steps [95 % interval], {known}; {way['planner']}"
+    note = f"share of systems, within {way['steps']} steps [95 % interval], {known}; {_planners(way)}"
     share = _scores(p, f"Success ({name})", "success", results, partial(summary.success_share, results), ".2f", note)
     minus = _pairs(
         f"Success ({name}), difference from {reference}",
@@ -54,7 +55,7 @@ def _successes(p: Publication, name: str, results: Results) -> list[Table]:
 def _returns(p: Publication, name: str, results: Results) -> list[Table]:
     """Between the random floor and the simulator's ceiling."""
     way, reference = p.about["protocol"]["planning"][name], p.about["reference"]
-    note = f"interquartile mean of {way['steps']} steps [95 % interval], share of the simulator's; {way['planner']}"
+    note = f"interquartile mean of {way['steps']} steps [95 % interval], share of the simulator's; {_planners(way)}"
     table = _scores(p, f"Planning ({name})", "return", results, partial(summary.planning, results), ".0f", note)
     splits = summary.splits_of(results.planning)
     rows = tuple(
@@ -71,6 +72,10 @@ def _returns(p: Publication, name: str, results: Results) -> list[Table]:
         f"interquartile mean of differences, paired: {PAIRED}",
     )
     return [Table(table.title, table.columns, rows, table.note, table.best), minus]
+
+
+def _planners(way: Mapping[str, Any]) -> str:
+    return "; ".join([way["planner"], *(f"{method}: {planner}" for method, planner in way.get("own", {}).items())])
 
 
 def _with_share(results: Results, method: str, split: str, text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from hyperdyn import build
-from hyperdyn.bench.suite import BenchFamily, Overrides, Suite
+from hyperdyn.bench.suite import BenchFamily, BenchMethod, Overrides, Suite
 from hyperdyn.config import compose
 from hyperdyn.evaluate.results import CEILING, FLOOR, PlanningScore, Results
 from hyperdyn.evaluate.task import how
@@ -18,11 +18,22 @@ from hyperdyn.evaluate.task import how
 PLAN = "plan"
 
 
-def plans(suite: Suite, family: BenchFamily) -> dict[str, Overrides]:
-    """Overrides of `hyperdyn plan` for each way, those of the family last; none where nothing is planned."""
+def plans(suite: Suite, family: BenchFamily, method: BenchMethod | None = None) -> dict[str, Overrides]:
+    """Overrides of `hyperdyn plan` for each way, the family's and the method's last; none where nothing is planned."""
     if suite.plan is None or family.plan is None:
         return {}
-    return {name: (*overrides, *family.plan) for name, overrides in suite.plan.items()}
+    own = {} if method is None else method.plan
+    return {name: (*overrides, *family.plan, *own.get(name, ())) for name, overrides in suite.plan.items()}
+
+
+def announced(suite: Suite, family: BenchFamily) -> dict[str, dict[str, Any]]:
+    """What is published of each way: `planned`, and the planner of each method that has something of its own there."""
+    found = {name: planned(overrides) for name, overrides in plans(suite, family).items()}
+    for method in suite.methods.values():
+        for name in method.plan if found else ():
+            planner = planned(plans(suite, family, method)[name])["planner"]
+            found[name].setdefault("own", {})[method.name] = planner
+    return found
 
 
 def planned(overrides: Overrides) -> dict[str, Any]:
@@ -38,7 +49,8 @@ def planned(overrides: Overrides) -> dict[str, Any]:
 
 def belongs(score: PlanningScore, way: Mapping[str, Any]) -> bool:
     """Whether a record is of one way of planning; the floor and the ceiling know nothing and need to know nothing."""
-    if (score.planner, score.steps) != (way["planner"], way["steps"]) or score.split not in way["splits"]:
+    planner = way.get("own", {}).get(score.method, way["planner"])
+    if (score.planner, score.steps) != (planner, way["steps"]) or score.split not in way["splits"]:
         return False
     return score.method in (FLOOR, CEILING) or (score.history, score.support) == (way["history"], way["support"])
 

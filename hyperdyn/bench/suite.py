@@ -19,6 +19,7 @@ class BenchMethod:
     model: option of the group `model`; the method's own name by default.
     train: overrides of `hyperdyn train` for it, on every family; families: further ones by family.
     only: families that it is trained on; all of the suite where none is named.
+    plan: by the name of a way of planning, overrides that make use of what this method alone gives, such as particles.
     ceiling: it is told what the others must find out; never marked as the best.
     """
 
@@ -27,6 +28,7 @@ class BenchMethod:
     train: Overrides = ()
     families: Mapping[str, Overrides] = field(default_factory=dict)
     only: tuple[str, ...] = ()
+    plan: Mapping[str, Overrides] = field(default_factory=dict)
     ceiling: bool = False
 
     def trained_on(self, family: str) -> bool:
@@ -130,11 +132,12 @@ class Suite:
         if suite.tuning is not None:
             chosen(list(suite.tuning.families), list(suite.families), "family to tune on")
             _check_settings(suite.tuning)
-        for method in suite.methods.values():
-            _check_families(suite, method)
         if suite.plan is not None and not isinstance(suite.plan, Mapping):
             fix = "plan: {closed: [steps=100], open: [steps=100, replan=100]}"
             raise ConfigError("ways of planning have names", got=list(suite.plan), fix=fix)
+        for method in suite.methods.values():
+            _check_families(suite, method)
+            chosen(list(method.plan), list(suite.plan or ()), f"way of planning (methods.{method.name})")
         return suite
 
     @property

@@ -13,7 +13,7 @@ from hyperdyn import build
 from hyperdyn.bench.cells import Cell, Place, cells, collections, evaluate_overrides
 from hyperdyn.bench.check import _planning
 from hyperdyn.bench.planning_tables import planning_tables
-from hyperdyn.bench.plans import belongs, planned, plans
+from hyperdyn.bench.plans import announced, belongs, planned, plans
 from hyperdyn.bench.publication import Publication
 from hyperdyn.bench.suite import Suite
 from hyperdyn.bench.tuning import trials
@@ -72,6 +72,25 @@ def test_ways_differ_by_what_was_known_and_by_how_was_planned() -> None:
     assert [name for name, way in WAYS.items() if belongs(own, way)] == ["closed"]
     bound = score("closed", CEILING, 0, [1, 1, 1, 1])
     assert [name for name, way in WAYS.items() if belongs(bound, way)] == ["closed", "unfelt"]
+
+
+def test_a_method_may_plan_with_what_it_alone_gives() -> None:
+    own = {"fixed": {}, "hyper": {"plan": {"open": ["particles=4"]}}}
+    suite = Suite.read({**DECLARED, "methods": own})
+    found = announced(suite, FAMILY)
+    assert {name: way for name, way in found.items() if name != "open"} == {
+        k: w for k, w in WAYS.items() if k != "open"
+    }
+    cell = Cell(suite, PLACE, FAMILY, suite.methods["hyper"], 0)
+    planner = planned(plans(suite, FAMILY, suite.methods["hyper"])["open"])["planner"]
+    assert planner == WAYS["open"]["planner"] + ", particles=4"
+    assert compose("plan", cell.arguments("plan open")[1:]).particles == 4
+    assert compose("plan", cell.arguments("plan closed")[1:]).particles == 0
+    for method, its in (("fixed", WAYS["open"]["planner"]), ("hyper", planner)):
+        for told in (WAYS["open"]["planner"], planner):
+            assert belongs(score("open", method, 0, [1] * 4, planner=told), found["open"]) is (told == its)
+    with pytest.raises(ConfigError, match="did you mean 'open'"):
+        Suite.read({**DECLARED, "methods": {"fixed": {"plan": {"opn": []}}}})
 
 
 def test_tables_show_the_share_of_each_way_and_its_paired_difference() -> None:
