@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from gymnasium.error import DependencyNotInstalled
 from numpy.typing import NDArray
 
 from hyperdyn.envs.spec import Family
-from hyperdyn.errors import HyperdynError
+from hyperdyn.errors import EnvError, HyperdynError
 from hyperdyn.workers import run_jobs
 
 BACKENDS = ("egl", "osmesa")
@@ -32,7 +33,10 @@ class _Job:
     def __call__(self, episodes: Sequence[NDArray[np.float64]]) -> list[Frames]:
         _silence()
         env: Any = self.family.make(self.factors, render_mode="rgb_array").unwrapped
-        return [np.stack([self._frame(env, state) for state in states]) for states in episodes]
+        try:
+            return [np.stack([self._frame(env, state) for state in states]) for states in episodes]
+        except DependencyNotInstalled as error:  # pygame, for what Gymnasium draws itself
+            raise EnvError(f"pictures of '{self.family.name}' need a package", got=error) from error
 
     @staticmethod
     def _frame(env: Any, state: NDArray[np.float64]) -> Frames:
@@ -43,7 +47,11 @@ class _Job:
 def rendered(
     family: Family, factors: NDArray[np.float64], episodes: Sequence[NDArray[np.float64]]
 ) -> list[Frames] | None:
-    """Frames [T,height,width,3] of each episode's states [T,X], one system; None where nothing can be rendered."""
+    """Frames [T,height,width,3] of each episode's states [T,X], one system; None where nothing can be rendered.
+
+    Raises:
+        EnvError: it is not OpenGL that this environment lacks.
+    """
     chosen = os.environ.get("MUJOCO_GL", "").lower()
     for backend in (chosen,) if chosen else BACKENDS:
         if backend in _broken:
@@ -52,6 +60,8 @@ def rendered(
             with _platform(backend):
                 (frames,) = run_jobs(_Job(family, factors), [list(episodes)], workers=1)
             return frames
+        except EnvError:
+            raise
         except (HyperdynError, RuntimeError):
             _broken.add(backend)
     return None

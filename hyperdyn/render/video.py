@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from hyperdyn.envs.pushing.simulator import PushingSimulator
 from hyperdyn.envs.spec import Family
-from hyperdyn.errors import ConfigError, nearest
+from hyperdyn.errors import ConfigError, EnvError, nearest
 from hyperdyn.figures.style import colours
 from hyperdyn.render.opengl import rendered
 from hyperdyn.render.panel import Clip, Colour, Film, Panel
@@ -98,13 +98,21 @@ def _pictures(
     renderer: str,
 ) -> list[list[Image.Image]]:
     """Of each episode, one picture a state."""
-    frames = None if renderer == "skeleton" else rendered(family, factors, episodes)
+    frames, lacking = None, None
+    if renderer != "skeleton":
+        try:
+            frames = rendered(family, factors, episodes)
+        except EnvError as error:
+            lacking = error
     if frames is not None:
         return [[ImageOps.pad(Image.fromarray(f), (WIDTH, HEIGHT), color="white") for f in e] for e in frames]
     if renderer == "mujoco":
-        raise ConfigError("MuJoCo cannot render here", fix="run `hyperdyn doctor`, or take renderer=auto")
+        raise lacking or ConfigError("MuJoCo cannot render here", fix="run `hyperdyn doctor`, or take renderer=auto")
     simulator = family.simulate(np.asarray(factors)[None])
-    views = [SideView(simulator, 0, states, height=HEIGHT, width=WIDTH) for states in episodes]
+    try:
+        views = [SideView(simulator, 0, states, height=HEIGHT, width=WIDTH) for states in episodes]
+    except EnvError as error:
+        raise lacking or error from error
     return [[view.frame(t, hue) for t in range(len(view))] for view, hue in zip(views, hues, strict=True)]
 
 

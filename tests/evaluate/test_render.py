@@ -1,10 +1,12 @@
 """Videos show the episodes that they were given."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from gymnasium.error import DependencyNotInstalled
 from PIL import Image
 
 from hyperdyn import envs
@@ -104,3 +106,29 @@ def test_a_process_that_dies_is_not_asked_again(monkeypatch: pytest.MonkeyPatch,
     assert "MUJOCO_GL" not in opengl.os.environ
     with pytest.raises(EnvError, match="cannot be drawn"):
         side_by_side(point_mass, point_mass.nominal, [Clip("m", np.zeros((2, 2)), np.zeros(1))])
+
+
+def test_a_package_that_an_environment_draws_with_is_named_and_is_no_fault_of_opengl(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(error: Exception) -> Callable[..., None]:
+        def call(*args: object, **kwargs: object) -> None:
+            raise error
+
+        return call
+
+    family, factors, episode = clip("hyper", 2)
+    without = DependencyNotInstalled('pygame is not installed, run `pip install "gymnasium[classic_control]"`')
+    monkeypatch.setattr(opengl._Job, "_frame", staticmethod(fails(without)))
+    monkeypatch.setattr(opengl, "_broken", set())
+    monkeypatch.setattr(opengl, "_silence", lambda: None)
+    monkeypatch.setattr(opengl, "run_jobs", lambda job, items, workers: map(job, items))
+    drawn = side_by_side(family, factors, [episode])
+    expected = side_by_side(family, factors, [episode], renderer="skeleton")
+    assert [f.tobytes() for f in drawn.frames] == [f.tobytes() for f in expected.frames]
+    with pytest.raises(EnvError, match="classic_control"):
+        side_by_side(family, factors, [episode], renderer="mujoco")
+    monkeypatch.setattr(video, "SideView", fails(EnvError("it has no side view")))
+    with pytest.raises(EnvError, match="classic_control"):
+        side_by_side(family, factors, [episode])
+    assert not opengl._broken

@@ -21,15 +21,20 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *s
 TEXT = {".py", ".md", ".yaml", ".toml", ".cfg", ".lock", ".svg", ""}
 
 
-def blocks(page: Path, language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.S)
+def blocks(page: Path, *languages: str) -> list[str]:
+    """Fenced blocks; a line that goes on is one line."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(), re.S | re.M)
+    return [re.sub(r" *\\\n *", " ", text) for language, text in found if language in languages]
 
 
 def shown(start: str) -> list[str]:
     """Command lines of all pages, in blocks and in backquotes, without their comments."""
     found = []
     for page in PAGES:
-        lines = "\n".join(blocks(page, "console")).splitlines()
+        lines = "\n".join(blocks(page, "console", "bash")).splitlines()
+        lines = [
+            re.sub(r"^(?:srun|torchrun .* -m) (.*?)(?: \|\| .*)?$", r"\1", line) for line in lines
+        ]  # who starts it
         lines += re.findall(rf"`({start} [^`]+)`", page.read_text())
         found += [re.sub(r"\s+#.*", "", line).strip() for line in lines]
     return sorted({line for line in found if line.startswith(f"{start} ")})

@@ -19,8 +19,10 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-def blocks(page: Path, language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.S)
+def blocks(page: Path, *languages: str) -> list[str]:
+    """Fenced blocks; a line that goes on is one line."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(), re.S | re.M)
+    return [re.sub(r" *\\\n *", " ", text) for language, text in found if language in languages]
 
 
 @pytest.fixture
@@ -88,7 +90,7 @@ QUICK = {
 def shown() -> list[str]:
     found = []
     for page in PAGES:
-        lines = "\n".join(blocks(page, "console")).splitlines()
+        lines = "\n".join(blocks(page, "console", "bash")).splitlines()
         lines += re.findall(r"`(hyperdyn [^`]+)`", page.read_text())
         found += [re.sub(r"\s+#.*", "", line).strip() for line in lines]
     return sorted({line for line in found if line.startswith("hyperdyn ")})
