@@ -90,7 +90,15 @@ def plugins(cfg: Mapping[str, Any] | None, **offered: Any) -> list[Any]:
 
     A node that is null is left out, so that `callbacks.videos=null` switches one off.
     """
-    return [plugin(node, **offered) for node in (plain(cfg) or {}).values() if node is not None]
+    nodes = {name: node for name, node in (plain(cfg) or {}).items() if node is not None}
+    for name, node in nodes.items():
+        if "_target_" not in node:
+            raise ConfigError(
+                f"'{name}' is given settings, but there is no such node",
+                got=f"{', '.join(node)} without _target_",
+                fix=f"{name}=null; ~GROUP takes out a group, but not what an experiment sets in it",
+            )
+    return [plugin(node, **offered) for node in nodes.values()]
 
 
 def plugin(cfg: Any, **offered: Any) -> Any:

@@ -17,6 +17,7 @@ from lightning.pytorch import LightningDataModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.strategies import ModelParallelStrategy
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
 from hyperdyn import build
@@ -104,12 +105,14 @@ def assemble(cfg: DictConfig, resume: Path | None = None, family: Family | None 
     timer = Timer()
     plugins = build.plugins(cfg.get("callbacks"), **offered)
     bars = [StepsBar(f"train {run.name}")] if cfg.trainer.get("enable_progress_bar", True) else []
-    trainer = Trainer(
-        **{**build.plain(cfg.trainer), "strategy": _strategy(cfg.trainer)},
-        default_root_dir=run,
-        logger=[TensorBoardLogger(run, name="tensorboard", version=""), csv_logger(run, step)],
-        callbacks=[timer, *bars, saver(run, cfg.checkpoint_every), *plugins, Preemption(run / CHECKPOINTS / LAST)],
-    )
+    arguments = {**build.plain(cfg.trainer), "strategy": _strategy(cfg.trainer)}
+    loggers = [TensorBoardLogger(run, name="tensorboard", version=""), csv_logger(run, step)]
+    callbacks = [timer, *bars, saver(run, cfg.checkpoint_every), *plugins, Preemption(run / CHECKPOINTS / LAST)]
+    try:
+        trainer = Trainer(**arguments, default_root_dir=run, logger=loggers, callbacks=callbacks)
+    except (MisconfigurationException, TypeError, ValueError) as error:  # no GPU, an unknown accelerator or argument
+        fix = "trainer=cpu, or another value of a key of `trainer`; `hyperdyn doctor` says what this machine has"
+        raise ConfigError("the trainer cannot be made", got=error, fix=fix) from error
     return Objects(family, module, datamodule, trainer, timer)
 
 

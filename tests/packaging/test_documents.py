@@ -27,14 +27,16 @@ def blocks(page: Path, *languages: str) -> list[str]:
     return [re.sub(r" *\\\n *", " ", text) for language, text in found if language in languages]
 
 
+STARTED = re.compile(r"^(?:srun|torchrun .* -m) (.*?)(?: \|\| .*)?$")
+"""A command, and what starts it on many processes."""
+
+
 def shown(start: str) -> list[str]:
     """Command lines of all pages, in blocks and in backquotes, without their comments."""
     found = []
     for page in PAGES:
         lines = "\n".join(blocks(page, "console", "bash")).splitlines()
-        lines = [
-            re.sub(r"^(?:srun|torchrun .* -m) (.*?)(?: \|\| .*)?$", r"\1", line) for line in lines
-        ]  # who starts it
+        lines = [STARTED.sub(r"\1", line) for line in lines]
         lines += re.findall(rf"`({start} [^`]+)`", page.read_text())
         found += [re.sub(r"\s+#.*", "", line).strip() for line in lines]
     return sorted({line for line in found if line.startswith(f"{start} ")})

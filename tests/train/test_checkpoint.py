@@ -108,3 +108,10 @@ def test_a_plugin_gets_what_its_constructor_asks_for_and_null_leaves_it_out(poin
     cfg = OmegaConf.create({"a": {"_target_": "fractions.Fraction", "numerator": 3}, "b": None})
     (made,) = build.plugins(cfg, denominator=4, family=point_mass)
     assert float(made) == 0.75
+
+
+def test_settings_of_a_node_that_was_taken_out_are_an_error_in_words() -> None:
+    """`experiment=... ~callbacks` leaves what the experiment sets of them."""
+    cfg = OmegaConf.create({"a": {"_target_": "fractions.Fraction", "numerator": 3}, "films": {"steps": 8}})
+    with pytest.raises(ConfigError, match=r"(?s)'films' is given settings.*films=null"):
+        build.plugins(cfg)

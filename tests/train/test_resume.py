@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.accelerators import CUDAAccelerator, MPSAccelerator
 from omegaconf import DictConfig, OmegaConf
 
 from hyperdyn import build
@@ -147,6 +148,16 @@ def test_mixed_precision_trains_and_others_are_refused(cfg: DictConfig) -> None:
     assert all(torch.isfinite(p).all() and p.dtype == torch.float32 for p in objects.module.parameters())
     with pytest.raises(ConfigError, match="precision"):
         train(OmegaConf.merge(cfg, {"trainer": {"precision": "64-true"}}))
+
+
+@pytest.mark.parametrize("asked", [{"accelerator": "gpu", "devices": -1}, {"accelerator": "abacus"}, {"dveices": 2}])
+def test_what_lightning_refuses_is_an_error_in_words(
+    asked: dict[str, object], cfg: DictConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind in (CUDAAccelerator, MPSAccelerator):
+        monkeypatch.setattr(kind, "is_available", staticmethod(lambda: False))
+    with pytest.raises(ConfigError, match="trainer=cpu"):
+        train(OmegaConf.merge(cfg, {"trainer": asked}))
 
 
 def test_averaged_weights_are_what_a_run_keeps(cfg: DictConfig) -> None:
