@@ -14,6 +14,7 @@ import pytest
 
 from hyperdyn import config
 from hyperdyn.cli import main
+from hyperdyn.shards.store import ShardStore
 
 pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="the extra 'slurm' is not installed")
 
@@ -52,7 +53,7 @@ def test_a_sweep_trains_each_of_its_jobs_in_a_process_of_its_own(
 
 def test_the_sweep_of_the_cluster_page_composes() -> None:
     page = (Path(__file__).parents[2] / "docs" / "cluster.md").read_text()
-    (command,) = re.findall(r"^hyperdyn (.*hydra/launcher=submitit_slurm.*)$", page.replace("\\\n", ""), re.M)
+    command, _ = re.findall(r"^hyperdyn (.*hydra/launcher=submitit_slurm.*)$", page.replace("\\\n", ""), re.M)
     name, *rest = shlex.split(command)
     overrides = [word for word in rest if word != "-m"]
     assert rest != overrides
@@ -61,3 +62,17 @@ def test_the_sweep_of_the_cluster_page_composes() -> None:
         launcher = config.compose_full(name, [o for o in overrides if o.startswith("hydra")]).hydra.launcher
     assert launcher._target_.endswith("SlurmLauncher")
     assert (launcher.gpus_per_node, launcher.timeout_min) == (1, 240)
+
+
+def test_a_collection_is_shared_by_jobs_that_fill_one_folder(tmp_path: Path) -> None:
+    few = "systems.train=2 systems.interpolation=0 systems.extrapolation=0 episodes=2 steps=20 workers=0"
+    sweep = f"collect -m env=pendulum {few} first_system=0,2 hydra/launcher=submitit_local data_dir=data"
+    done = subprocess.run(
+        [sys.executable, "-m", "hyperdyn", *sweep.split()],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(i.system for i in ShardStore.open(tmp_path / "data").infos("train")) == [0, 1, 2, 3]
