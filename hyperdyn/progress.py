@@ -63,7 +63,7 @@ class Meter:
     ) -> None:
         if self.bar is not None:
             self.bar.stop()
-        elif self.enabled:
+        elif self.enabled and (self.parts > self.done or self.parts >= self.total):  # work left at once says nothing
             self._log()
 
     @property

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -60,9 +61,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def started(folder: Path, run: str, *more: str) -> subprocess.Popen[str]:
+def started(folder: Path, run: str, *more: str, by: Sequence[str] = ()) -> subprocess.Popen[str]:
+    """by: a module that starts the ranks, and its options; without one Lightning does."""
     return subprocess.Popen(
-        [sys.executable, "-m", "hyperdyn", "train", *TRAIN, f"run_dir={run}", *more],
+        [sys.executable, *by, "-m", "hyperdyn", "train", *TRAIN, f"run_dir={run}", *more],
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"},
         stdout=subprocess.PIPE,
@@ -135,6 +137,15 @@ def test_ranks_together_train_as_one_alone(world: int, strategy: str, folder: Pa
     assert said.count("run folder: ") == 1
     assert len(column(folder / run, "train/pendulum/loss")) == 12
     assert_same(alone, folder / run)
+
+
+def test_ranks_that_torchrun_starts_train_as_one_alone(folder: Path, alone: Path) -> None:
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+    process = started(folder, "torchrun", "trainer.devices=2", by=torchrun)
+    said = ended(process)
+    assert process.returncode == 0, said
+    assert said.count("run folder: ") == 1
+    assert_same(alone, folder / "torchrun")
 
 
 STEADY = ("module.schedule=constant", "module.lr=1e-4")

@@ -86,3 +86,13 @@ def test_every_run_has_one_unless_it_is_switched_off(tmp_path: Path) -> None:
     assert bar.title == "train mine"
     off = assemble(config.compose("train", [*asked, "trainer.enable_progress_bar=false"]))
     assert off.trainer.progress_bar_callback is None
+
+
+@pytest.mark.parametrize(("done", "total", "lines"), [(0, 4, 0), (4, 4, 1), (2, 4, 0)])
+def test_work_that_is_left_at_once_says_nothing_and_what_was_done_before_is_said(
+    done: int, total: int, lines: int
+) -> None:
+    text = io.StringIO()
+    with progress.Meter("work", total, "steps", done=done, console=Console(file=text, width=200)):
+        pass
+    assert text.getvalue().count("\n") == lines
