@@ -78,6 +78,9 @@ def success_bars(results: Results, way: str = "") -> Figure:
     """Share of systems in which every method got where it should; the results are of one way of planning."""
     figure = _bars(results, partial(summary.success_share, results), lambda *_: None, ".2f")
     figure.axes[0].set_ylabel("success")
+    for ax in figure.axes:
+        ax.set_ylim(0, 1.12)  # a share, and room for what stands above it
+        ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
     steps = max(r.steps for r in results.planning)
     headline(figure, f"Planning{_called(way)}: success in {steps} steps, one planner for all ({results.family})", NOTE)
     return figure

@@ -33,10 +33,12 @@ def steps_text(h: int) -> str:
 def best_cells(
     cells: Sequence[Sequence[Summary | None]], rows: Sequence[int], largest: bool = False
 ) -> tuple[tuple[int, ...], ...]:
-    """For each row the columns, labels included, in which it is the best of `rows`; none if there is one row."""
+    """For each row the columns, labels included, in which none of `rows` is better; none if there is one row."""
     marked: list[list[int]] = [[] for _ in cells]
     for column in range(len(cells[0]) if cells and len(rows) > 1 else 0):
         values = {i: c.interval.value for i in rows if (c := cells[i][column]) is not None}
-        if values:
-            marked[(max if largest else min)(values, key=values.__getitem__)].append(column + 1)
+        best = (max if largest else min)(values.values(), default=None)
+        for i, value in values.items():
+            if value == best:
+                marked[i].append(column + 1)
     return tuple(map(tuple, marked))

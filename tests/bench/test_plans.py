@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,10 @@ from hyperdyn.bench.tuning import trials
 from hyperdyn.config import compose
 from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate.results import CEILING, FLOOR, PlanningScore, Results
+from hyperdyn.evaluate.summary import Summary
+from hyperdyn.figures.scores import success_bars
+from hyperdyn.report.numbers import best_cells
+from hyperdyn.statistics import Interval
 
 DECLARED: dict[str, Any] = {
     "name": "s", "methods": {"fixed": {}, "hyper": {}}, "families": {"pendulum": {"plan": ["systems=4"]}},
@@ -108,6 +113,21 @@ def test_tables_show_the_share_of_each_way_and_its_paired_difference() -> None:
         (minus,) = tables[f"Success ({name}), difference from fixed"].rows
         assert minus[1].split(" [")[0] == f"{grids['hyper'].mean() - grids['fixed'].mean():+.2f}"
     assert len(tables) == 6
+
+
+def test_those_that_are_equally_good_are_all_marked() -> None:
+    found = [Summary(Interval(value, value, value), 1, 1) for value in (0.5, 1.0, 0.2, 1.0)]
+    assert best_cells([[s] for s in found], [0, 1, 3], largest=True) == ((), (1,), (), (1,))
+    assert best_cells([[s] for s in found], [0, 1, 3]) == ((1,), (), (), ())
+
+
+def test_bars_of_success_stand_on_an_axis_from_none_to_all() -> None:
+    p = publication()
+    records = tuple(replace(r, success=(0.0,) * 4) for r in p.results.planning if belongs(r, WAYS["open"]))
+    (ax,) = success_bars(Results("pendulum", planning=records), "open").axes
+    assert ax.get_ylim()[0] == 0
+    assert ax.get_ylim()[1] > 1
+    assert [text.get_text() for text in ax.texts].count("0.00") == 2  # of hyper and fixed
 
 
 def lose_a_way(records: list[PlanningScore]) -> None:
