@@ -20,6 +20,9 @@ def sampled_cost(
     pays once for all, such as a goal that ends an episode, pays in the futures that reach it: a plan that would arrive
     only if all went as expected is worth less than one with room for error.
 
+    The expert is started anew from every sampled observation, so what else its state remembers is not carried along; of
+    the experts that give a std here none remembers more, and an ensemble's std is that of the mixture at each step.
+
     Every row meets the same noise, half of it the other half's mirror image, and so does every call: candidates differ
     by their actions alone, and the cost is a function of them.
 
