@@ -13,6 +13,7 @@ from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate.windows import Windows, systems_of
 from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.nn.vision.encoder import VoxelEncoder
+from hyperdyn.nn.vision.geometry import beside
 from hyperdyn.nn.vision.metrics import PoseError, ShapeIoU
 from hyperdyn.nn.vision.solid import occupied
 from hyperdyn.shards.store import ShardStore
@@ -80,8 +81,9 @@ def add_guesses(encoder: VoxelEncoder, views: Views, draw: torch.Generator, iou:
     share = torch.rand(views.pose.shape, generator=draw).to(views.pose)
     metres, radians = encoder.jitter
     off = (2 * share - 1) * views.pose.new_tensor([metres, metres, radians])
-    grid = encoder.look(views, views.pose + off)
+    box = beside(views.pose, off)
+    grid = encoder.look(views, box)
     seen = grid[:, 0].flatten(1).any(1)
     logits, guessed = encoder.guess(grid)
-    iou.update(logits[seen] > 0, occupied(views.solid, encoder.cube, views.pose, off)[seen])
+    iou.update(logits[seen] > 0, occupied(views.solid, encoder.cube, views.pose, box)[seen])
     pose.update(guessed[seen], off[seen])

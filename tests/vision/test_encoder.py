@@ -120,6 +120,23 @@ def test_the_code_is_that_of_the_object_where_it_is_and_only_guesses_are_jittere
     assert not torch.equal(draws[0].aux_loss, draws[2].aux_loss)
 
 
+def test_what_is_asked_of_sight_is_the_same_wherever_the_whole_scene_stands(encoder: VoxelEncoder) -> None:
+    """Objects and cameras are turned and moved together, so the same boxes are put beside the objects."""
+    seen = views(BOXES)
+    assert seen.pose is not None
+    cos, sin = math.cos(1.9), math.sin(1.9)
+    move = torch.tensor([[cos, -sin, 0, 0.3], [sin, cos, 0, -0.2], [0, 0, 1, 0], [0, 0, 0, 1]])
+    centre = torch.cat([seen.pose[:, :2], torch.tensor([[0.0, 1.0]] * 2)], dim=1) @ move.T
+    pose = torch.cat([centre[:, :2], seen.pose[:, 2:] + 1.9], dim=1)
+    moved = replace(seen, extrinsics=seen.extrinsics @ torch.linalg.inv(move), pose=pose)
+    encoder.train()
+    for part in ("shape_weight", "pose_weight"):  # one after the other, so that neither hides the other
+        for weight in ("shape_weight", "pose_weight"):
+            setattr(encoder, weight, float(weight == part))
+        here, there = (encoder(v, 2, torch.Generator().manual_seed(2)).aux_loss for v in (seen, moved))  # both are off
+        torch.testing.assert_close(there, here, rtol=1e-4, atol=0)
+
+
 def test_the_losses_of_a_share_of_the_systems_count_for_all() -> None:
     """The first of a batch, as often as there are others."""
     torch.manual_seed(0)
@@ -151,8 +168,7 @@ def test_the_true_shape_turns_with_the_cube_that_looks_at_it() -> None:
     cube, shape = Cube(24, 0.24), solid(BOXES)
     pose = torch.tensor([[0.3, -0.2, 0.7], [0.0, 0.1, -2.0]], dtype=torch.float64)
     assert torch.equal(occupied(shape, cube, pose), shape.occupancy)
-    off = torch.tensor([[0.0, 0.0, math.pi / 2]] * 2, dtype=torch.float64)
-    turned = occupied(shape, cube, pose, off)
+    turned = occupied(shape, cube, pose, pose + torch.tensor([0.0, 0.0, math.pi / 2]))
     assert torch.equal(turned, shape.occupancy.rot90(-1, (1, 2)))
     front = replace(shape, yaw=torch.full((2,), math.pi / 2))
     assert torch.equal(occupied(front, cube, pose), shape.occupancy.rot90(1, (1, 2)))
@@ -164,8 +180,9 @@ def test_the_true_shape_lies_where_the_points_are_seen(encoder: VoxelEncoder) ->
     assert seen.pose is not None
     assert seen.solid is not None
     off = torch.tensor([[0.03, -0.02, 0.5], [-0.02, 0.04, -0.3]])
-    points = encoder.look(seen, seen.pose + off)[:, 0] > 0
-    full = occupied(seen.solid, encoder.cube, seen.pose, off).float()
+    box = seen.pose + off
+    points = encoder.look(seen, box)[:, 0] > 0
+    full = occupied(seen.solid, encoder.cube, seen.pose, box).float()
     near = torch.nn.functional.max_pool3d(full, 3, stride=1, padding=1) > 0
     assert (points & near).sum() > 0.95 * points.sum()
     still = occupied(seen.solid, encoder.cube, seen.pose).float()

@@ -34,7 +34,7 @@ def test_points_of_the_object_are_of_its_true_shape_in_its_own_frame() -> None:
         full = occupied(views.solid, cube, views.pose).float()
         near = max_pool3d(full, 3, stride=1, padding=1)[0] > 0
         assert (points & near).sum() >= 0.98 * points.sum()
-        other = occupied(views.solid, cube, views.pose, torch.tensor([[0.03, 0.02, 0.0]])).float()
+        other = occupied(views.solid, cube, views.pose, views.pose + torch.tensor([0.03, 0.02, 0.0])).float()
         assert (points & (max_pool3d(other, 3, stride=1, padding=1)[0] > 0)).sum() < 0.9 * points.sum()
         found = locate(unproject(views), (-0.5, 0.5, -0.5, 0.5))[0, :2]
         assert np.hypot(*(found - views.pose[0, :2]).numpy()) < 0.03

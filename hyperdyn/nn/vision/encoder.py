@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hyperdyn.errors import ConfigError
-from hyperdyn.nn.vision.geometry import Cube, free_space, object_points, unproject, voxelise
+from hyperdyn.nn.vision.geometry import Cube, beside, free_space, object_points, unproject, voxelise
 from hyperdyn.nn.vision.localise import locate
 from hyperdyn.nn.vision.solid import occupied
 from hyperdyn.views import Views
@@ -48,7 +48,7 @@ class VoxelEncoder(nn.Module):
     up to `jitter`, and two heads learn from these voxels
 
         shape: logits of the true occupancy of all voxels, of what no camera sees as well, from z_vis
-        pose:  by how much the box was off, in units of jitter, from the features that z_vis is made of
+        pose:  by how much the box was off, in its own axes and units of jitter, from the features that z_vis is made of
 
     aux_loss = shape_weight * binary cross-entropy + pose_weight * squared error, for systems whose truth is known. A
     system without a point in the box gets one learned code, whatever its pictures hold.
@@ -142,7 +142,7 @@ class VoxelEncoder(nn.Module):
         return grid.to(self.no_view.dtype)
 
     def guess(self, grid: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits [B,n,n,m] of the occupancy, and how far the box is off the object [B,3] (m, m, rad)."""
+        """Logits [B,n,n,m] of the occupancy, and how far the box is off the object [B,3] (`beside`)."""
         features = self.trunk(grid)
         return self.shape(self.head(features)).squeeze(1), self.pose(features) * self._range(features)
 
@@ -158,7 +158,8 @@ class VoxelEncoder(nn.Module):
     def _aux_loss(self, views: Views, pose: Tensor, generator: torch.Generator | None) -> Tensor:
         """[B]; what is not known takes part with a loss of zero, for the sake of a gradient of each parameter."""
         off = self._draw(pose, generator)
-        grid = self.look(views, pose + off)
+        box = beside(pose, off)
+        grid = self.look(views, box)
         logits, guessed = self.guess(grid)
         full, moved = torch.zeros_like(logits), torch.zeros_like(guessed)
         seen = grid[:, 0].flatten(1).any(1)
@@ -166,7 +167,7 @@ class VoxelEncoder(nn.Module):
         if views.pose is not None:
             knows_pose, moved = seen, off.to(guessed)
             if views.solid is not None:
-                knows_shape, full = seen, occupied(views.solid, self.cube, pose, off).to(logits)
+                knows_shape, full = seen, occupied(views.solid, self.cube, pose, box).to(logits)
         shape = functional.binary_cross_entropy_with_logits(logits, full, reduction="none").flatten(1).mean(1)
         error = ((guessed - moved) / self._range(guessed)).square().mean(1)
         zero = shape.new_zeros(())

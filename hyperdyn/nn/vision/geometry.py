@@ -103,6 +103,18 @@ class Cube:
         return self.through(self.frame(pose)[:, :3])
 
 
+def beside(pose: Tensor, off: Tensor) -> Tensor:
+    """Pose [B,3] of a box that is off [B,3] an object at pose [B,3]: moved along its own axes, and turned (m, m, rad).
+
+    The box's axes, not the world's: how it is turned in the world is not to be seen in it.
+    """
+    yaw = pose[:, 2] + off[:, 2]
+    cos, sin = yaw.cos(), yaw.sin()
+    x = pose[:, 0] + cos * off[:, 0] - sin * off[:, 1]
+    y = pose[:, 1] + sin * off[:, 0] + cos * off[:, 1]
+    return torch.stack([x, y, yaw], dim=1)
+
+
 @torch.no_grad()
 def unproject(views: Views) -> Cloud:
     """Every pixel's point in the world, p = R' (depth K^-1 (u, v, 1) - t), with M = V h w.

@@ -10,15 +10,15 @@ from hyperdyn.views import Solid
 
 
 @torch.no_grad()
-def occupied(solid: Solid, cube: Cube, pose: Tensor, off: Tensor | None = None) -> Tensor:
-    """Occupancy [B,n,n,m] bool of objects at pose [B,3] in cubes that stand `off` [B,3] from there (m, m, rad).
+def occupied(solid: Solid, cube: Cube, pose: Tensor, box: Tensor | None = None) -> Tensor:
+    """Occupancy [B,n,n,m] bool of objects at pose [B,3] in cubes at pose `box` [B,3], which None says is the same.
 
     A voxel is full if its middle lies in a full voxel of the solid's own cube.
     """
     N = solid.occupancy.shape[-1]
     standing = torch.cat([pose[:, :2], pose[:, 2:] + solid.yaw[:, None].to(pose.dtype)], dim=1)
     own = torch.linalg.inv(Cube(1, 1.0, cube.table).frame(standing))  # to metres, from a corner of a cube of one metre
-    own = own @ cube.frame(pose if off is None else pose + off)
+    own = own @ cube.frame(pose if box is None else box)
     x, y, z = cube.through(own[:, :3]).flatten(2).unbind(1)  # [B,nnm]
     size = solid.size.to(x.dtype)[:, None]
     at = [(v * (N / size)).floor() for v in (x - 0.5 + size / 2, y - 0.5 + size / 2, z)]
