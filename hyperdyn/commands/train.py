@@ -28,7 +28,7 @@ def run(cfg: DictConfig) -> None:
 
 def fill(cfg: DictConfig) -> None:
     """Collect what the run names and data_dir does not hold yet."""
-    for overrides in cfg.collect:
+    for overrides in cfg.collect or ():
         part = compose("collect", [f"data_dir={cfg.data_dir}", *overrides])
         with open_dict(part):
             part.env = cfg.env
