@@ -125,7 +125,8 @@ def play(
     after = change.apply(family, factors, starts)
     kept, played, ended = [], [], 0
     for i, seed in enumerate(starts):
-        one, short = _play_whole(family, behaviour, change, factors[i, None], after[i, None], int(seed), episodes)
+        changing = _Changing(family, behaviour, change, factors[i, None], after[i, None], int(seed))
+        one, short = changing.whole(episodes)
         ended += short
         if one is not None:
             kept.append(i)
@@ -142,51 +143,45 @@ def play(
     return ChangedEpisodes(family.name, said, change.step, factors[kept], after[kept], obs, action, ended, dropped)
 
 
-def _play_whole(
-    family: Family,
-    behaviour: AbstractBehaviour,
-    change: Change,
-    before: Doubles,
-    after: Doubles,
-    seed: int,
-    episodes: int,
-) -> tuple[tuple[Floats, Floats] | None, int]:
-    """Observations [E,L+1,S] and actions [E,L,A] of episodes that last, if enough do, and how many did not."""
-    found: list[tuple[Floats, Floats]] = []
-    ended = 0
-    for attempt in range(TRIES):
-        obs, action = _play_one(family, behaviour, change, before, after, seed, episodes, attempt)
-        lasts = (lengths(family.termination, obs, action) == change.steps).numpy()
-        found += zip(obs[lasts], action[lasts], strict=True)
-        ended += int((~lasts).sum())
-        if len(found) >= episodes:
-            kept_obs, kept_action = zip(*found[:episodes], strict=True)
-            return (np.stack(kept_obs), np.stack(kept_action)), ended
-    return None, ended
+@dataclass(frozen=True)
+class _Changing:
+    """One system, factors [1,F] before its change and after it; the seed is that of its episodes."""
 
+    family: Family
+    behaviour: AbstractBehaviour
+    change: Change
+    before: Doubles
+    after: Doubles
+    seed: int
 
-def _play_one(
-    family: Family,
-    behaviour: AbstractBehaviour,
-    change: Change,
-    before: Doubles,
-    after: Doubles,
-    seed: int,
-    episodes: int,
-    attempt: int,
-) -> tuple[Floats, Floats]:
-    """Observations [E,L+1,S] and actions [E,L,A] of one system, factors [1,F]; other ones in each attempt."""
-    simulator = family.simulate(before)
-    numbers = range(attempt * episodes, (attempt + 1) * episodes)
-    states = np.stack([simulator.reset([_seed(seed, e)])[0] for e in numbers])  # [E,X]
-    system = System(simulator, states, family.state, family.objective, family.dt)
-    rng = np.random.default_rng([seed, 2, attempt] if attempt else [seed, 2])
-    action = behaviour.play(system, change.steps, rng).action
-    first, second = np.split(action[None].astype(np.float64), [change.step], axis=2)  # [1,E,.,A]
-    early = simulator.rollout(states[None], first)
-    late = family.simulate(after).rollout(early[:, :, -1], second)
-    path = np.concatenate([states[:, None], early[0], late[0]], axis=1)  # [E,L+1,X]
-    return simulator.observe(path).astype(np.float32), action
+    def whole(self, episodes: int) -> tuple[tuple[Floats, Floats] | None, int]:
+        """Observations [E,L+1,S] and actions [E,L,A] of episodes that last, if enough do, and how many did not."""
+        found: list[tuple[Floats, Floats]] = []
+        ended = 0
+        for attempt in range(TRIES):
+            obs, action = self._played(episodes, attempt)
+            lasts = (lengths(self.family.termination, obs, action) == self.change.steps).numpy()
+            found += zip(obs[lasts], action[lasts], strict=True)
+            ended += int((~lasts).sum())
+            if len(found) >= episodes:
+                kept_obs, kept_action = zip(*found[:episodes], strict=True)
+                return (np.stack(kept_obs), np.stack(kept_action)), ended
+        return None, ended
+
+    def _played(self, episodes: int, attempt: int) -> tuple[Floats, Floats]:
+        """Observations [E,L+1,S] and actions [E,L,A] of all episodes of one attempt; each attempt has its own."""
+        of, seed = self.family, self.seed
+        simulator = of.simulate(self.before)
+        numbers = range(attempt * episodes, (attempt + 1) * episodes)
+        states = np.stack([simulator.reset([_seed(seed, e)])[0] for e in numbers])  # [E,X]
+        rng = np.random.default_rng([seed, 2, attempt] if attempt else [seed, 2])
+        system = System(simulator, states, of.state, of.objective, of.dt)
+        action = self.behaviour.play(system, self.change.steps, rng).action
+        first, second = np.split(action[None].astype(np.float64), [self.change.step], axis=2)  # [1,E,.,A]
+        early = simulator.rollout(states[None], first)
+        late = of.simulate(self.after).rollout(early[:, :, -1], second)
+        path = np.concatenate([states[:, None], early[0], late[0]], axis=1)  # [E,L+1,X]
+        return simulator.observe(path).astype(np.float32), action
 
 
 def _seed(seed: int, episode: int) -> int:
