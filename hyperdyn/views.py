@@ -79,26 +79,28 @@ class Views(Movable):
         """
         if self.pose is None:
             return self
-        B, V, h, w = self.depth.shape
-        size = min(pixels, h), min(pixels, w)
-        at = torch.cat(
-            [self.pose[:, :2], torch.full_like(self.pose[:, :1], height), torch.ones_like(self.pose[:, :1])], 1
-        )
-        seen = (self.intrinsics @ self.extrinsics[..., :3, :] @ at[:, None, :, None].to(self.intrinsics)).squeeze(-1)
-        middle = (seen[..., :2] / seen[..., 2:]).flip(-1)  # [B,V,2] row and column
-        most = middle.new_tensor([h - size[0], w - size[1]])
-        low = (middle - middle.new_tensor(size) / 2).round().nan_to_num().clamp(middle.new_zeros(2), most)
-        row, column = (low[..., i, None].long() + torch.arange(size[i], device=low.device) for i in (0, 1))
-        index = (row[..., :, None] * w + column[..., None, :]).flatten(2)  # [B,V,hw]
+        B, V, *edges = self.depth.shape
+        size = [min(pixels, edge) for edge in edges]
+        low = self._corner(size, height)
+        b, v, i, j = (torch.arange(n, device=low.device) for n in (B, V, *size))
+        row, column = low[..., :1] + i, low[..., 1:] + j  # [B,V,height] and [B,V,width]
+        at = b[:, None, None, None], v[:, None, None], row[..., :, None], column[..., None, :]
         intrinsics = self.intrinsics.clone()
         intrinsics[..., :2, 2] -= low.flip(-1)
+        mask = None if self.mask is None else self.mask[at]
+        rgb = self.rgb.movedim(2, -1)[at].movedim(-1, 2).contiguous()
+        return replace(self, rgb=rgb, depth=self.depth[at], intrinsics=intrinsics, mask=mask)
 
-        def kept(pictures: Tensor) -> Tensor:
-            return pictures.flatten(2).gather(2, index).view(B, V, *size)
-
-        colours = [kept(self.rgb[:, :, c]) for c in range(self.rgb.shape[2])]
-        mask = None if self.mask is None else kept(self.mask)
-        return replace(self, rgb=torch.stack(colours, 2), depth=kept(self.depth), intrinsics=intrinsics, mask=mask)
+    def _corner(self, size: Sequence[int], height: float) -> Tensor:
+        """First row and column [B,V,2] of a part of each picture, as `cropped` chooses it."""
+        assert self.pose is not None
+        x, y = self.pose[:, :2].unbind(1)
+        point = torch.stack([x, y, torch.full_like(x, height), torch.ones_like(x)], 1).to(self.intrinsics)
+        seen = (self.intrinsics @ self.extrinsics[..., :3, :] @ point[:, None, :, None]).squeeze(-1)
+        middle = (seen[..., :2] / seen[..., 2:]).flip(-1)  # [B,V,2] row and column
+        edges = middle.new_tensor(size)
+        most = middle.new_tensor(self.depth.shape[2:]) - edges
+        return (middle - edges / 2).round().nan_to_num().clamp(torch.zeros_like(most), most).long()
 
     def mirrored(self, which: Tensor) -> Views:
         """The systems where `which` [B] seen in a mirror along the world's x axis.
