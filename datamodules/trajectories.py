@@ -78,15 +78,12 @@ class TrajectoryDataModule(LightningDataModule):
         super().__init__()
         _one_of("context", context, CONTEXTS)
         _one_of("support_style", support_style, STYLES)
-        for name, value in {"systems": systems, "rows": rows, "horizon": horizon, "round_weight": round_weight}.items():
-            _at_least(name, value, 1)
+        _at_least(1, systems=systems, rows=rows, horizon=horizon, round_weight=round_weight)
+        _at_least(0, seed=seed)
         if first_systems is not None:
-            _at_least("first_systems", first_systems, 1)
-        for name, values in {"history_sizes": history_sizes, "seed": [seed]}.items():
-            for value in values:
-                _at_least(name, value, 0)
-        if not len(history_sizes):
-            raise ConfigError("data.history_sizes is empty", expected="one or more numbers, as in [0, 4, 16]")
+            _at_least(1, first_systems=first_systems)
+        if look_pixels is not None:
+            _at_least(1, look_pixels=look_pixels)
         if views is not None and not 0 < views <= 1:
             raise ConfigError("data.views is a share of the systems", got=views, expected="in (0, 1], or null for none")
         self.root = str(root)
@@ -99,11 +96,8 @@ class TrajectoryDataModule(LightningDataModule):
         self.round_weight = round_weight
         self.split = split
         self.seed = seed
-        self._sampler = ElasticSampler(
-            systems, tuple(map(int, history_sizes)), seed=seed, same_history_size=same_history_size
-        )
-        if look_pixels is not None:
-            _at_least("look_pixels", look_pixels, 1)
+        sizes = _history_sizes(history_sizes)
+        self._sampler = ElasticSampler(systems, sizes, seed=seed, same_history_size=same_history_size)
         self._views = views
         self._look_pixels = look_pixels
         self._augment = _augmentation(tuple(augment), state)
@@ -197,6 +191,15 @@ def _one_of(name: str, value: str, valid: Sequence[str]) -> None:
         raise ConfigError(f"unknown data.{name}", got=value, fix=nearest(str(value), valid))
 
 
-def _at_least(name: str, value: int, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigError(f"data.{name}", got=value, expected=f"a whole number, {least} or more")
+def _at_least(least: int, **values: int) -> None:
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ConfigError(f"data.{name}", got=value, expected=f"a whole number, {least} or more")
+
+
+def _history_sizes(given: Sequence[int]) -> tuple[int, ...]:
+    for size in given:
+        _at_least(0, history_sizes=size)
+    if not len(given):
+        raise ConfigError("data.history_sizes is empty", expected="one or more numbers, as in [0, 4, 16]")
+    return tuple(given)
