@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hyperdyn.behaviour.base import AbstractBehaviour
 from hyperdyn.envs.spec import Family
-from hyperdyn.episodes import EpisodeJob, SystemEpisodes
+from hyperdyn.episodes import EpisodeJob
 from hyperdyn.errors import ConfigError, ShardError
 from hyperdyn.progress import Meter
 from hyperdyn.shards.format import Header, ShardInfo, fingerprint
@@ -23,6 +23,8 @@ from hyperdyn.workers import run_jobs
 
 PACKAGES = ("hyperdyn", "gymnasium", "mujoco", "numpy", "pybullet", "torch")
 """Whose versions are noted, of those that are installed: other ones may simulate or draw differently."""
+Item = tuple[int, NDArray[np.float64]]
+"""A system: its number and its factors [F]."""
 
 
 def collect(
@@ -44,8 +46,7 @@ def collect(
 ) -> ShardStore:
     """One shard for each system that has none yet; those that are there are kept, so an interrupted call continues.
 
-    The shards depend on the arguments alone, to the last bit, and not on `workers` or on interruptions. Any number of
-    calls may work on one folder at once.
+    To the last bit they depend on the arguments alone, not on `workers` or interruptions. Calls may share a folder.
 
     split, systems, first_system: which systems; system i is number i of `family.draw(split, n, draw_seed)`.
     episodes, steps: of each system; the family's own length of an episode if `steps` is None.
@@ -63,9 +64,8 @@ def collect(
     """
     steps = family.episode_steps if steps is None else steps
     _at_least(1, systems=systems, episodes=episodes, steps=steps)
-    _at_least(0, seed=seed, draw_seed=draw_seed, workers=workers, round=round, first_system=first_system)
-    if views is not None:
-        _at_least(0, views=views)
+    _at_least(0, seed=seed, draw_seed=draw_seed, round=round, views=views or 0)
+    _at_least(0, workers=workers, first_system=first_system)
     job = EpisodeJob(family, behaviour, split, episodes, steps, seed, round, views)
     if workers:
         _check_pickles(job)
@@ -73,14 +73,7 @@ def collect(
     maker = {"seed": seed, **description(behaviour)} | ({} if views is None else {"views": views})
     store = ShardStore.create(root, header(family, draw_seed, maker))
     made_by = fingerprint(maker)
-    missing = _missing(store, job, made_by, factors, first_system)
-    with (
-        Meter(f"collect {family.name} {split}", len(missing), "steps", enabled=progress and bool(missing)) as meter,
-        closing(run_jobs(job, missing, workers)) as results,
-    ):
-        for r in results:
-            _keep(store, job, r, made_by)
-            meter.advance(episodes * steps)
+    _fill(store, job, _missing(store, job, made_by, factors, first_system), made_by, workers, progress)
     store.close()
     return store
 
@@ -99,24 +92,32 @@ def description(value: Any) -> Any:
     return {"class": type(value).__name__, **public}
 
 
-def _keep(store: ShardStore, job: EpisodeJob, r: SystemEpisodes, made_by: str) -> None:
-    store.append(
-        split=job.split,
-        system=r.system,
-        round=job.round,
-        factors=r.factors.tolist(),
-        obs=r.obs,
-        action=r.action,
-        length=r.length,
-        maker=made_by,
-        redrawn=r.redrawn,
-        views=r.views,
-    )
+def _fill(
+    store: ShardStore, job: EpisodeJob, missing: Sequence[Item], made_by: str, workers: int, progress: bool
+) -> None:
+    """Play in the systems that are missing, and keep each when it is done."""
+    title, shown = f"collect {job.family.name} {job.split}", progress and bool(missing)
+    with (
+        Meter(title, len(missing), "steps", enabled=shown) as meter,
+        closing(run_jobs(job, missing, workers)) as results,
+    ):
+        for r in results:
+            store.append(
+                split=job.split,
+                system=r.system,
+                round=job.round,
+                factors=r.factors.tolist(),
+                obs=r.obs,
+                action=r.action,
+                length=r.length,
+                maker=made_by,
+                redrawn=r.redrawn,
+                views=r.views,
+            )
+            meter.advance(job.episodes * job.steps)
 
 
-def _missing(
-    store: ShardStore, job: EpisodeJob, made_by: str, factors: NDArray[np.float64], first: int
-) -> list[tuple[int, NDArray[np.float64]]]:
+def _missing(store: ShardStore, job: EpisodeJob, made_by: str, factors: NDArray[np.float64], first: int) -> list[Item]:
     there = {info.system: info for info in store.infos(split=job.split, round=job.round)}
     missing = []
     for system in range(first, len(factors)):
