@@ -12,8 +12,9 @@ from hyperdyn.evaluate import summary
 from hyperdyn.evaluate.paired import success_difference
 from hyperdyn.evaluate.results import CEILING, FLOOR, Results
 from hyperdyn.evaluate.summary import SHORT, Summary
-from hyperdyn.report.numbers import best_cells, interval_text
-from hyperdyn.report.tables import Table
+from hyperdyn.report.numbers import best_cells, interval_rows, interval_text
+from hyperdyn.report.planning_tables import with_share
+from hyperdyn.report.table import Table
 
 Score = Callable[[str, str], Summary | None]
 """Of a method on a split."""
@@ -59,7 +60,7 @@ def _returns(p: Publication, name: str, results: Results) -> list[Table]:
     table = _scores(p, f"Planning ({name})", "return", results, partial(summary.planning, results), ".0f", note)
     splits = summary.splits_of(results.planning)
     rows = tuple(
-        (row[0], *(_with_share(results, row[0], s, text) for s, text in zip(splits, row[1:], strict=True)))
+        (row[0], *(with_share(results, row[0], s, text) for s, text in zip(splits, row[1:], strict=True)))
         for row in table.rows
     )
     minus = _pairs(
@@ -78,15 +79,10 @@ def _planners(way: Mapping[str, Any]) -> str:
     return "; ".join([way["planner"], *(f"{method}: {planner}" for method, planner in way.get("own", {}).items())])
 
 
-def _with_share(results: Results, method: str, split: str, text: str) -> str:
-    share = None if method == CEILING else summary.share_of_ceiling(results, method, split)
-    return text if share is None else f"{text}  {100 * share:.0f} %"
-
-
 def _scores(p: Publication, title: str, what: str, results: Results, score: Score, spec: str, note: str) -> Table:
     splits, methods = summary.splits_of(results.planning), summary.methods_of(results.planning)
     cells = [[score(m, s) for s in splits] for m in methods]
-    rows = tuple((m, *(interval_text(c, spec) for c in row)) for m, row in zip(methods, cells, strict=True))
+    rows = interval_rows(methods, cells, spec)
     contenders = [
         i for i, m in enumerate(methods) if m not in (FLOOR, CEILING) and not p.about["methods"][m]["ceiling"]
     ]

@@ -10,8 +10,9 @@ from hyperdyn.bench.publication import Publication
 from hyperdyn.evaluate import summary
 from hyperdyn.evaluate.paired import error_difference, error_ratio
 from hyperdyn.evaluate.summary import SHORT, SPLIT_LABELS, Summary
-from hyperdyn.report.numbers import MISSING, best_cells, interval_text, steps_text
-from hyperdyn.report.tables import Table, change_tables, pose_tables, uncertainty_table
+from hyperdyn.report.numbers import MISSING, best_cells, interval_rows, interval_text, steps_text
+from hyperdyn.report.table import Table
+from hyperdyn.report.tables import change_tables, pose_tables, uncertainty_table
 
 INTERVALS = "[95 % interval over training seeds and systems]"
 
@@ -22,7 +23,7 @@ def overview(publications: Sequence[Publication]) -> Table:
     cells = [[_error(p, m, _main_split(p), 1) for p in publications] for m in methods]
     ceilings = {m for p in publications for m in _methods(p) if p.about["methods"][m]["ceiling"]}
     contenders = [i for i, m in enumerate(methods) if m not in ceilings]
-    rows = tuple((m, *(interval_text(c, ".3f") for c in row)) for m, row in zip(methods, cells, strict=True))
+    rows = interval_rows(methods, cells, ".3f")
     first = publications[0].about
     note = f"NRMSE 1 step ahead, unseen systems in range, K = {first['protocol']['usual_history']}, {INTERVALS}"
     columns = ("method", *(p.family for p in publications))
@@ -147,7 +148,7 @@ def _errors(
 ) -> Table:
     methods = _methods(p)
     cells = [[of(m) for of in found] for m in methods]
-    rows = tuple((m, *(interval_text(c, ".3f") for c in row)) for m, row in zip(methods, cells, strict=True))
+    rows = interval_rows(methods, cells, ".3f")
     contenders = [i for i, m in enumerate(methods) if not p.about["methods"][m]["ceiling"]]
     return Table(title, columns, rows, note, best_cells(cells, contenders))
 

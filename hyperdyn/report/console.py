@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.text import Text
 
 from hyperdyn.evaluate.results import Results
-from hyperdyn.report.tables import Table, tables
+from hyperdyn.report.table import Table
+from hyperdyn.report.tables import tables
 
 
 def print_results(results: Results, console: Console | None = None, units: bool = False) -> None:

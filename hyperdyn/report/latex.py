@@ -2,7 +2,7 @@ r"""Tables in LaTeX, for a document that uses the package booktabs."""
 
 from __future__ import annotations
 
-from hyperdyn.report.tables import Table
+from hyperdyn.report.table import Table
 
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hyperdyn.evaluate.log import LogScore
 from hyperdyn.report import page
-from hyperdyn.report.tables import Table
+from hyperdyn.report.table import Table
 from hyperdyn.report.writer import REPORT
 
 

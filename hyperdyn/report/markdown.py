@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hyperdyn.report.tables import Table
+from hyperdyn.report.table import Table
 
 
 def markdown(content: Table) -> str:

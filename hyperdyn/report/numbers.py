@@ -17,6 +17,13 @@ def interval_text(found: Summary | None, spec: str) -> str:
     return text_of(None if found is None else found.interval, spec)
 
 
+def interval_rows(
+    labels: Sequence[str], cells: Sequence[Sequence[Summary | None]], spec: str
+) -> tuple[tuple[str, ...], ...]:
+    """Rows of a table, each with its label first."""
+    return tuple((m, *(interval_text(c, spec) for c in row)) for m, row in zip(labels, cells, strict=True))
+
+
 def text_of(i: Interval | None, spec: str, infinite: str = "inf") -> str:
     """An interval; `infinite` stands for a number without end."""
     if i is None:

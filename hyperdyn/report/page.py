@@ -7,7 +7,7 @@ import html
 from collections.abc import Sequence
 from pathlib import Path
 
-from hyperdyn.report.tables import Table
+from hyperdyn.report.table import Table
 
 MEDIA = {".png": "image/png", ".gif": "image/gif", ".jpg": "image/jpeg"}
 

@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from hyperdyn.evaluate import summary
 from hyperdyn.evaluate.recovery import ONSET, PHASE, recovery, ways
-from hyperdyn.evaluate.results import CEILING, FLOOR, ChangeScore, PredictionScore, Results
+from hyperdyn.evaluate.results import ChangeScore, PredictionScore, Results
 from hyperdyn.evaluate.summary import SPLIT_LABELS, Summary
-from hyperdyn.report.numbers import MISSING, best_cells, interval_text, steps_text, text_of
+from hyperdyn.report.numbers import MISSING, best_cells, interval_rows, interval_text, steps_text, text_of
+from hyperdyn.report.planning_tables import planning_tables
+from hyperdyn.report.table import Table
 
 USUAL_HISTORY = 16
 
 
-@dataclass(frozen=True)
-class Table:
-    """columns: names, that of the row labels first. best: for each row the columns that hold the best of their kind."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
-    best: tuple[tuple[int, ...], ...] = ()
-
-
 def tables(results: Results, entries: Sequence[str] = ()) -> list[Table]:
     """Every table that the results have data for; entries name those of an observation."""
-    found = []
-    if results.planning:
-        found += [planning_table(results), *_differences(results), *success_tables(results)]
+    found = planning_tables(results)
     if results.prediction:
         found += [horizon_table(results), *pose_tables(results), adaptation_table(results)]
     found += [uncertainty_table(results, split) for split in summary.splits_of(results.uncertainty)]
@@ -54,71 +42,13 @@ def horizons(results: Results) -> list[int]:
     return sorted({1, max(len(r.per_system[0]) for r in results.prediction)})
 
 
-def planning_table(results: Results) -> Table:
-    """Return of every method, floor and ceiling, on each split."""
-    splits, methods = summary.splits_of(results.planning), summary.methods_of(results.planning)
-    cells = [[summary.planning(results, m, s) for s in splits] for m in methods]
-    rows = []
-    for method, row in zip(methods, cells, strict=True):
-        texts = []
-        for split, found in zip(splits, row, strict=True):
-            share = None if method == CEILING else summary.share_of_ceiling(results, method, split)
-            texts.append(interval_text(found, ".0f") + ("" if share is None else f"  {100 * share:.0f} %"))
-        rows.append((method, *texts))
-    contenders = [i for i, m in enumerate(methods) if m not in (FLOOR, CEILING)]
-    steps = max(r.steps for r in results.planning)
-    planner = " · ".join(sorted({r.planner for r in results.planning}))
-    note = f"interquartile mean over {steps} steps [95 % interval], share of the simulator's return; {planner}"
-    columns = ("return", *(SPLIT_LABELS.get(s, s) for s in splits))
-    return Table("Planning", columns, tuple(rows), note, best_cells(cells, contenders, largest=True))
-
-
-def success_tables(results: Results) -> list[Table]:
-    """How often each method got where it should, one table for each way of planning; none where nobody says where."""
-    judged = [r for r in results.planning if r.success]
-    found = []
-    for planner, steps in dict.fromkeys((r.planner, r.steps) for r in judged):
-        rows = [(r.method, summary.known_of(r)) for r in judged if (r.planner, r.steps) == (planner, steps)]
-        splits = summary.splits_of([r for r in judged if (r.planner, r.steps) == (planner, steps)])
-        rows = sorted(dict.fromkeys(rows), key=lambda row: (row[0] == CEILING) - (row[0] == FLOOR))
-        cells = [[summary.success(results, m, s, planner, steps, k) for s in splits] for m, k in rows]
-        texts = tuple(
-            (m if m in (FLOOR, CEILING) else f"{m}, {summary.known_text(k)}", *(interval_text(c, ".2f") for c in row))
-            for (m, k), row in zip(rows, cells, strict=True)
-        )
-        contenders = [i for i, (m, _) in enumerate(rows) if m not in (FLOOR, CEILING)]
-        columns = ("success", *(SPLIT_LABELS.get(s, s) for s in splits))
-        note = f"share of systems, within {steps} steps [95 % interval]; {planner}"
-        found.append(Table("Success", columns, texts, note, best_cells(cells, contenders, largest=True)))
-    return found
-
-
-def _differences(results: Results) -> list[Table]:
-    methods = [m for m in summary.methods_of(results.planning) if m not in (FLOOR, CEILING)]
-    splits = summary.splits_of(results.planning)
-    if len(methods) < 2:
-        return []
-    reference = "fixed" if "fixed" in methods else methods[0]
-    rows = [
-        (
-            f"{m} minus {reference}",
-            *(interval_text(summary.return_difference(results, m, reference, s), "+.0f") for s in splits),
-        )
-        for m in methods
-        if m != reference
-    ]
-    columns = ("difference in return", *(SPLIT_LABELS.get(s, s) for s in splits))
-    note = "paired: same systems, initial states and planner [95 % interval]; an interval without 0 is evidence"
-    return [Table("Planning, pair by pair", columns, tuple(rows), note)]
-
-
 def horizon_table(results: Results) -> Table:
     """NRMSE one and many steps ahead on each split, with the usual K."""
     history = usual_history(results)
     splits, methods = summary.splits_of(results.prediction), summary.methods_of(results.prediction)
     keys = [(s, h) for s in splits for h in horizons(results)]
     cells = [[summary.prediction(results, m, s, history, h) for s, h in keys] for m in methods]
-    rows = tuple((m, *(interval_text(c, ".3f") for c in row)) for m, row in zip(methods, cells, strict=True))
+    rows = interval_rows(methods, cells, ".3f")
     columns = ("NRMSE", *(f"{SPLIT_LABELS.get(s, s)}: {steps_text(h)}" for s, h in keys))
     note = f"K = {history} transitions of history [95 % interval]; 1 is the error of predicting the mean change"
     return Table("Prediction", columns, rows, note, best_cells(cells, range(len(methods)), largest=False))
@@ -135,7 +65,7 @@ def pose_tables(results: Results, contenders: Sequence[str] | None = None) -> li
         methods, histories = summary.methods_of(posed), summary.histories_of(posed)
         keys = [(part, k) for part in range(len(summary.POSE)) for k in histories]
         cells = [[summary.pose(results, m, split, k, part) for part, k in keys] for m in methods]
-        rows = tuple((m, *(interval_text(c, ".1f") for c in row)) for m, row in zip(methods, cells, strict=True))
+        rows = interval_rows(methods, cells, ".1f")
         columns = ("RMSE, 1 step", *(f"{summary.POSE[part][0]} [{summary.POSE[part][1]}], K = {k}" for part, k in keys))
         best = best_cells(cells, [i for i, m in enumerate(methods) if contenders is None or m in contenders])
         found.append(Table(f"Pose ({SPLIT_LABELS.get(split, split)})", columns, rows, "[95 % interval]", best))
@@ -145,14 +75,11 @@ def pose_tables(results: Results, contenders: Sequence[str] | None = None) -> li
 def adaptation_table(results: Results) -> Table:
     """NRMSE one step ahead against K on the split that shows adaptation best: unseen and in range."""
     histories, methods = summary.histories_of(results.prediction), summary.methods_of(results.prediction)
-    splits = summary.splits_of(results.prediction)
-    split = "interpolation" if "interpolation" in splits else splits[0]
+    split = _main_split(results)
     cells = [[summary.prediction(results, m, split, k, 1) for k in histories] for m in methods]
     usual = histories.index(usual_history(results))
-    rows = tuple(
-        (m, *(interval_text(c, ".3f") for c in row), _ratio(row[usual], row[0]))
-        for m, row in zip(methods, cells, strict=True)
-    )
+    ratios = [_ratio(row[usual], row[0]) for row in cells]
+    rows = tuple((*row, r) for row, r in zip(interval_rows(methods, cells, ".3f"), ratios, strict=True))
     columns = ("NRMSE, 1 step", *(f"K = {k}" for k in histories), f"K = {histories[usual]} / K = {histories[0]}")
     found = best_cells(cells, range(len(methods)), largest=False)
     return Table(f"Adaptation ({SPLIT_LABELS.get(split, split)})", columns, rows, "[95 % interval]", found)
@@ -222,8 +149,7 @@ def cost_table(results: Results) -> Table:
 def units_table(results: Results, entries: Sequence[str] = ()) -> Table:
     """RMSE of each entry of an observation in its own unit, unseen systems in range, with the usual K."""
     history, steps = usual_history(results), horizons(results)
-    splits, methods = summary.splits_of(results.prediction), summary.methods_of(results.prediction)
-    split = "interpolation" if "interpolation" in splits else splits[0]
+    split, methods = _main_split(results), summary.methods_of(results.prediction)
     columns, cells = ["RMSE"], []
     for method in methods:
         runs = [r for r in results.prediction if (r.method, r.split, r.history) == (method, split, history)]
@@ -235,6 +161,11 @@ def units_table(results: Results, entries: Sequence[str] = ()) -> Table:
     rows = tuple((n, *(f"{c[i]:.3g}" if i < len(c) else MISSING for c in cells)) for i, n in enumerate(names))
     note = f"{SPLIT_LABELS.get(split, split)}, K = {history}, physical units"
     return Table("Prediction in physical units", tuple(columns), rows, note)
+
+
+def _main_split(results: Results) -> str:
+    splits = summary.splits_of(results.prediction)
+    return "interpolation" if "interpolation" in splits else splits[0]
 
 
 def _pooled(runs: Sequence[PredictionScore], step: int) -> list[float]:

@@ -10,7 +10,7 @@ from hyperdyn.figures.heatmap import error_map, shaded
 from hyperdyn.figures.style import looks
 from hyperdyn.report.latex import escaped, latex
 from hyperdyn.report.markdown import markdown
-from hyperdyn.report.tables import Table
+from hyperdyn.report.table import Table
 
 TABLE = Table(
     "A & B", ("method", "100 %"), (("hyper_mean_pool", "[1, 2] | 3"), ("x^2 {~}", "$\\#")), "note_1", ((1,), ())

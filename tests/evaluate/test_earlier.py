@@ -17,7 +17,7 @@ from hyperdyn.evaluate.planning import planning_episodes
 from hyperdyn.evaluate.results import CEILING, FLOOR, Results
 from hyperdyn.evaluate.task import Task, how
 from hyperdyn.planning.cem import CEM
-from hyperdyn.report.tables import success_tables
+from hyperdyn.report.planning_tables import success_tables
 
 PLANNER = CEM(horizon=4, candidates=16, iterations=2, elites=4, keep=1)
 STARTS = [5, 6, 7]

@@ -14,7 +14,8 @@ from hyperdyn.errors import HyperdynError
 from hyperdyn.evaluate.results import CEILING, FLOOR, MethodFacts, PlanningScore, PredictionScore, Results
 from hyperdyn.figures.training import read_metrics, training_curves
 from hyperdyn.report import print_results, write_report
-from hyperdyn.report.tables import adaptation_table, cost_table, horizon_table, planning_table, units_table
+from hyperdyn.report.planning_tables import planning_table
+from hyperdyn.report.tables import adaptation_table, cost_table, horizon_table, units_table
 
 EVIL = "<script>alert('x')</script> & co"
 VOID = {"meta", "img", "br"}
