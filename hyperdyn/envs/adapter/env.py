@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, final
 
 import gymnasium
-import mujoco
 import numpy as np
 from gymnasium import spaces
 
@@ -95,12 +94,12 @@ class AdaptedEnv(gymnasium.Env[Any, Any]):
         self.actions = Actions.of(inner.action_space, env_id)
         self.action_space = spaces.Box(-1.0, 1.0, (len(self.actions.low),), np.float32)
         inner.reset(seed=0)
-        self.physics = _physics(about, inner, self.actions, system)
+        self.physics = physics.of(inner, about.physics, self.actions, about.steps, system)
         self._keys = tuple(key for key in about.observation if key != STATE)
         self._only_state = about.observation == (STATE,)
         space: spaces.Box[Any]
         if self._only_state:
-            self._motion = _physics(replace(about, physics="auto"), inner, self.actions, system)
+            self._motion = physics.of(inner, "auto", self.actions, about.steps, system)
             if not self._motion.shown:
                 fix = "observation: a key of its Dict, or a wrapper that makes a vector"
                 raise ConfigError(f"'{env_id}' has no state that could be observed", got="observation: state", fix=fix)
@@ -192,36 +191,6 @@ class AdaptedEnv(gymnasium.Env[Any, Any]):
         for _ in range(3):
             self.step(np.full(self.action_space.shape, 0.5))
         return bool(np.allclose(self.physics.get()[shown - S : shown], self._obs, rtol=1e-5, atol=1e-6))
-
-
-def _physics(about: Adapter, inner: Env, actions: Actions, system: int) -> physics.AbstractPhysics:
-    env: Any = inner.unwrapped
-    kind = about.physics
-    if kind == "auto":
-        if isinstance(getattr(env, "data", None), mujoco.MjData) and isinstance(env.model, mujoco.MjModel):
-            kind = "mujoco"
-        elif callable(getattr(env, "set_state", None)) and _is_vector(getattr(env, "state", None)):
-            kind = "own"
-        else:
-            kind = "attribute" if _is_vector(getattr(env, "state", None)) else "replay"
-    if kind == "replay":
-        return physics.ReplayPhysics(inner, actions.to_env, about.steps, len(actions.low), system)
-    if kind == "attribute":
-        inner.step(actions.to_env(np.zeros(len(actions.low))))  # its kind of numbers is that of a step
-    made: type[Any] = {
-        "mujoco": physics.MujocoPhysics,
-        "attribute": physics.AttributePhysics,
-        "own": physics.OwnPhysics,
-    }[kind]
-    found: physics.AbstractPhysics = made(env)
-    return found
-
-
-def _is_vector(value: Any) -> bool:
-    try:
-        return value is not None and np.ndim(value) == 1 and np.issubdtype(np.asarray(value).dtype, np.number)
-    except ValueError:
-        return False
 
 
 def registered(env_id: str) -> Any:

@@ -9,6 +9,7 @@ import gymnasium
 import mujoco
 import numpy as np
 
+from hyperdyn.envs.adapter.actions import Actions
 from hyperdyn.envs.simulator import Array
 from hyperdyn.errors import EnvError
 
@@ -154,3 +155,30 @@ class ReplayPhysics(AbstractPhysics):
             )
         self._now[at : at + len(action)] = action
         self._now[2] += 1
+
+
+def of(inner: gymnasium.Env[Any, Any], kind: str, actions: Actions, steps: int, system: int) -> AbstractPhysics:
+    """The physics state of an environment, of one of `KINDS`; `steps` and `system` are what a replay must know."""
+    env: Any = inner.unwrapped
+    kind = _found(env) if kind == "auto" else kind
+    if kind == "replay":
+        return ReplayPhysics(inner, actions.to_env, steps, len(actions.low), system)
+    if kind == "attribute":
+        inner.step(actions.to_env(np.zeros(len(actions.low))))  # its kind of numbers is that of a step
+        return AttributePhysics(env)
+    return OwnPhysics(env) if kind == "own" else MujocoPhysics(env)
+
+
+def _found(env: Any) -> str:
+    if isinstance(getattr(env, "data", None), mujoco.MjData) and isinstance(env.model, mujoco.MjModel):
+        return "mujoco"
+    if not _is_vector(getattr(env, "state", None)):
+        return "replay"
+    return "own" if callable(getattr(env, "set_state", None)) else "attribute"
+
+
+def _is_vector(value: Any) -> bool:
+    try:
+        return value is not None and np.ndim(value) == 1 and np.issubdtype(np.asarray(value).dtype, np.number)
+    except ValueError:
+        return False
