@@ -5,7 +5,9 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +72,7 @@ def collect(
     if workers:
         _check_pickles(job)
     factors = family.draw(split, first_system + systems, draw_seed)
-    maker = {"seed": seed, **description(behaviour)} | ({} if views is None else {"views": views})
+    maker = {"seed": seed, **description(behaviour)} | ({} if views is None else {"views": views, **_cameras(family)})
     store = ShardStore.create(root, header(family, draw_seed, maker))
     made_by = fingerprint(maker)
     _fill(store, job, _missing(store, job, made_by, factors, first_system), made_by, workers, progress)
@@ -140,11 +142,21 @@ def _check_same(info: ShardInfo, job: EpisodeJob, made_by: str, factors: NDArray
         )
     if info.maker not in ("", made_by):
         raise ShardError(
-            f"{info.file} was collected with another behaviour, or another seed",
+            f"{info.file} was collected with another behaviour, or another seed, or other cameras",
             got=f"fingerprint {info.maker}",
             expected=f"{made_by}: {job.behaviour}, seed={job.seed}",
             fix="round=N for more data of the same systems, another data_dir, or the arguments of the first time",
         )
+
+
+def _cameras(family: Family) -> dict[str, Any]:
+    """What the simulator is asked for in another way than it does by itself: another renderer, other pictures."""
+    make = family.simulator
+    if not isinstance(make, partial):
+        return {}
+    usual = {name: p.default for name, p in signature(make.func).parameters.items()}
+    unusual = {name: description(value) for name, value in make.keywords.items() if value != usual.get(name)}
+    return {"simulator": unusual} if unusual else {}
 
 
 def header(family: Family, draw_seed: int, collector: Mapping[str, Any]) -> Header:

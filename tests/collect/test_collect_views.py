@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,30 @@ def test_the_same_arguments_give_the_same_bytes_and_others_another_folder(watche
     assert gather(watched, tmp_path / "a", 3).infos() == one.infos()
     with pytest.raises(ShardError, match="another behaviour"):
         gather(watched, tmp_path / "a", 2)
+
+
+def drawn_by(
+    make: Callable[[Family, Array], AbstractSimulator],
+    family: Family,
+    factors: Array,
+    *,
+    renderer: str = "tiny",
+    pixels: int = 128,
+) -> AbstractSimulator:
+    return Watched(make(family, factors))
+
+
+def test_other_pictures_are_another_collection_and_the_usual_ones_the_same(point_mass: Family, tmp_path: Path) -> None:
+    usual, said, other, small = (
+        replace(point_mass, simulator=partial(drawn_by, point_mass.simulator, **given))
+        for given in ({}, {"renderer": "tiny", "pixels": 128}, {"renderer": "egl"}, {"pixels": 64})
+    )
+    infos = gather(usual, tmp_path / "a", 0).infos()
+    assert gather(said, tmp_path / "a", 0).infos() == infos
+    for family in (other, small):
+        with pytest.raises(ShardError, match="other cameras"):
+            gather(family, tmp_path / "a", 0)
+    assert gather(usual, tmp_path / "blind", None).infos() == gather(other, tmp_path / "blind", None).infos()
 
 
 def test_views_of_a_family_without_cameras_are_refused(point_mass: Family, tmp_path: Path) -> None:

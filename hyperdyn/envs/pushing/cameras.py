@@ -9,11 +9,15 @@ and column c covers [c, c + 1) x [r, r + 1), so that its centre is at (c + 0.5, 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from hyperdyn.envs.pushing.renderers import LARGEST
+from hyperdyn.errors import ConfigError
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -26,6 +30,12 @@ NEAR, FAR = 0.1, 4.0
 
 LIGHT = (1.0, -0.5, 3.0)
 """Where the light comes from."""
+
+SUN = 1e3
+"""OpenGL takes the light for a lamp at a place, and puts it so many times farther away."""
+
+Draw = Callable[[Any, int, int, list[float], list[float]], Any]
+"""Client, height, width, view and projection to what `getCameraImage` returns."""
 
 
 @dataclass(frozen=True)
@@ -87,36 +97,44 @@ def around_the_table(
 
 
 def photograph(
-    bullet: Any, cameras: tuple[Camera, ...], kinds: dict[int, int], height: int = 128, width: int = 128
+    bullet: Any,
+    cameras: tuple[Camera, ...],
+    kinds: dict[int, int],
+    height: int = 128,
+    width: int = 128,
+    renderer: str = "tiny",
 ) -> Images:
     """What the cameras see of the scene of one PyBullet client.
 
-    bullet: the client, as `pybullet_utils.bullet_client.BulletClient` is one.
+    bullet: the client, as `pybullet_utils.bullet_client.BulletClient` is one; that of `renderers.egl` for `egl`.
     kinds: body of the scene to its value in the segmentation.
+    renderer: one of `renderers.RENDERERS`.
+
+    Raises:
+        ConfigError: pictures larger than the renderer draws.
     """
-    taken = [_one(bullet, camera, kinds, height, width) for camera in cameras]
+    if renderer == "egl" and (height > LARGEST[0] or width > LARGEST[1]):
+        raise ConfigError(
+            "renderer=egl draws no pictures so large",
+            got=f"{height} x {width} pixels",
+            expected=f"{LARGEST[0]} x {LARGEST[1]} at most",
+            fix="smaller pictures, or renderer=tiny",
+        )
+    draw = _tiny if renderer == "tiny" else _egl
+    taken = [_one(bullet, camera, kinds, height, width, draw) for camera in cameras]
     rgb, depth, segmentation = (np.stack([one[i] for one in taken]) for i in range(3))
     intrinsics = np.stack([camera.intrinsics(height, width) for camera in cameras]).astype(np.float32)
     extrinsics = np.stack([camera.extrinsics for camera in cameras]).astype(np.float32)
     return Images(rgb, depth, intrinsics, extrinsics, segmentation)
 
 
-def _one(bullet: Any, camera: Camera, kinds: dict[int, int], height: int, width: int) -> tuple[Any, Any, Any]:
+def _one(
+    bullet: Any, camera: Camera, kinds: dict[int, int], height: int, width: int, draw: Draw
+) -> tuple[Any, Any, Any]:
     """Colour [3,h,w], depth [h,w] and segmentation [h,w] of one camera."""
     view = np.diag((1.0, -1.0, -1.0, 1.0)) @ camera.extrinsics  # OpenGL looks along -z, its y goes up
-    projection = list(bullet.computeProjectionMatrixFOV(camera.field_of_view, width / height, NEAR, FAR))
-    # TinyRenderer shows in pixel (r, c) what is at (c, r + 1); moved by half a pixel each way it is the pixel's centre.
-    projection[8] += 1 / width
-    projection[9] += 1 / height
-    _, _, colours, buffer, bodies = bullet.getCameraImage(
-        width,
-        height,
-        view.T.ravel().tolist(),
-        projection,
-        shadow=0,
-        lightDirection=LIGHT,
-        renderer=bullet.ER_TINY_RENDERER,
-    )
+    projection = bullet.computeProjectionMatrixFOV(camera.field_of_view, width / height, NEAR, FAR)
+    _, _, colours, buffer, bodies = draw(bullet, height, width, view.T.ravel().tolist(), list(projection))
     body = np.reshape(bodies, (height, width))
     segmentation = np.zeros((height, width), dtype=np.uint8)
     for number, kind in kinds.items():
@@ -125,3 +143,28 @@ def _one(bullet: Any, camera: Camera, kinds: dict[int, int], height: int, width:
     depth = np.where(share < 1.0, NEAR * FAR / (FAR - (FAR - NEAR) * share), 0.0)
     rgb = np.reshape(colours, (height, width, 4))[..., :3].transpose(2, 0, 1) / np.float32(255)
     return rgb.astype(np.float32), depth.astype(np.float32), segmentation
+
+
+def _tiny(bullet: Any, height: int, width: int, view: list[float], projection: list[float]) -> Any:
+    # TinyRenderer shows in pixel (r, c) what is at (c, r + 1); moved by half a pixel each way it is the pixel's centre.
+    projection[8] += 1 / width
+    projection[9] += 1 / height
+    return bullet.getCameraImage(
+        width, height, view, projection, shadow=0, lightDirection=LIGHT, renderer=bullet.ER_TINY_RENDERER
+    )
+
+
+def _egl(bullet: Any, height: int, width: int, view: list[float], projection: list[float]) -> Any:
+    # A projective texture, of which there is none, leaves out the shadows: they reach over a part of the table only,
+    # stay from one picture to the next, and take three quarters of the time.
+    return bullet.getCameraImage(
+        width,
+        height,
+        view,
+        projection,
+        lightDirection=[SUN * x for x in LIGHT],
+        renderer=bullet.ER_BULLET_HARDWARE_OPENGL,
+        flags=bullet.ER_USE_PROJECTIVE_TEXTURE,
+        projectiveTextureView=view,
+        projectiveTextureProj=projection,
+    )

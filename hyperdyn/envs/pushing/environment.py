@@ -39,6 +39,7 @@ class Pushing(gymnasium.Env[Array, NDArray[np.float32]]):
     arm: what pushes: `cylinder`, or `kuka` or `panda` with the cylinder at its end.
     outline: show the outline.
     views, pixels: of `views()`: how many cameras around the table, and the edge of their images.
+    renderer: who draws: `tiny` (TinyRenderer), or `egl` (OpenGL).
 
     Raises:
         ConfigError: PyBullet is not installed, or an argument is out of its range.
@@ -61,10 +62,11 @@ class Pushing(gymnasium.Env[Array, NDArray[np.float32]]):
         outline: bool = False,
         views: int = 4,
         pixels: int = 128,
+        renderer: str = "tiny",
         render_mode: str | None = None,
     ) -> None:
         properties = Properties(shape, mass, friction, com_x, com_y, scale, restitution)
-        self.system = System(properties, arm=arm, obstacles=obstacles, outline=outline)
+        self.system = System(properties, arm=arm, obstacles=obstacles, outline=outline, renderer=renderer)
         self.cameras, self.pixels = around_the_table(views), pixels
         self.render_mode = render_mode
         self.state = self.system.start(np.random.default_rng(0))

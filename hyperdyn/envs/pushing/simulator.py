@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 CUBE = 0.18
 """Edge [m] of the cube in which a true shape is told: the largest object fits."""
 
+PICTURES = ("views", "pixels", "renderer", "render_mode")
+"""Options of the environment that are the simulator's own, or nothing to it."""
+
 
 @final
 class PushingSimulator(AbstractSimulator):
@@ -34,14 +37,24 @@ class PushingSimulator(AbstractSimulator):
 
     views, pixels: cameras around the table, and the edge of their images.
     voxels: along an edge of the cube in which a true shape is told.
+    renderer: who draws the images: `tiny`, or `egl` (OpenGL).
     """
 
-    def __init__(self, family: Family, factors: Array, *, views: int = 4, pixels: int = 128, voxels: int = 32) -> None:
+    def __init__(
+        self,
+        family: Family,
+        factors: Array,
+        *,
+        views: int = 4,
+        pixels: int = 128,
+        voxels: int = 32,
+        renderer: str = "tiny",
+    ) -> None:
         self.batch = len(factors)
         self.cameras, self.pixels, self.voxels = around_the_table(views), pixels, voxels
         named = [dict(zip(family.factor_names, map(float, row), strict=True)) for row in factors]
-        options = {name: v for name, v in family.env_kwargs.items() if name not in ("views", "pixels", "render_mode")}
-        self.systems = [System(Properties(**row), **options) for row in named]
+        options = {name: v for name, v in family.env_kwargs.items() if name not in PICTURES}
+        self.systems = [System(Properties(**row), renderer=renderer, **options) for row in named]
 
     def reset(self, seeds: Sequence[int]) -> Array:
         pairs = zip(self.systems, seeds, strict=True)

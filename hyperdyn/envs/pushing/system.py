@@ -17,6 +17,7 @@ from hyperdyn.envs.pushing import rotations, scales, tasks
 from hyperdyn.envs.pushing.arms import KUKA, PANDA, Arm
 from hyperdyn.envs.pushing.cameras import Camera, Images
 from hyperdyn.envs.pushing.pushes import Array
+from hyperdyn.envs.pushing.renderers import RENDERERS
 from hyperdyn.envs.pushing.solids import Properties
 from hyperdyn.envs.pushing.tools import AbstractTool, Cylinder
 from hyperdyn.envs.pushing.world import Outcome, Scene, World
@@ -39,20 +40,29 @@ class System:
     arm: which tool, see TOOLS.
     obstacles: how many stand on the table, 0 to 3.
     outline: whether observations show the object's outline.
+    renderer: who draws the pictures: `tiny`, or `egl`, which is started for the first of them.
 
     Raises:
-        ConfigError: an unknown tool, another number of obstacles, no such object, or no PyBullet.
+        ConfigError: an unknown tool or renderer, another number of obstacles, no such object, or no PyBullet.
     """
 
     def __init__(
-        self, properties: Properties, *, arm: str = "cylinder", obstacles: int = 0, outline: bool = False
+        self,
+        properties: Properties,
+        *,
+        arm: str = "cylinder",
+        obstacles: int = 0,
+        outline: bool = False,
+        renderer: str = "tiny",
     ) -> None:
         if arm not in TOOLS:
             raise ConfigError("there is no such arm", got=arm, fix=nearest(arm, TOOLS))
+        if renderer not in RENDERERS:
+            raise ConfigError("there is no such renderer", got=renderer, fix=nearest(renderer, RENDERERS))
         if not 0 <= obstacles <= scales.OBSTACLES:
             raise ConfigError("number of obstacles", got=obstacles, expected=f"0 to {scales.OBSTACLES}")
         self.obstacles = obstacles
-        self.world = World(properties, TOOLS[arm]())
+        self.world = World(properties, TOOLS[arm](), renderer)
         self.shown = self.world.outline if outline else np.empty(0)
 
     def start(self, rng: np.random.Generator) -> Array:

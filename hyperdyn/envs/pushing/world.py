@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hyperdyn.envs.pushing import rotations, scales
+from hyperdyn.envs.pushing import board, renderers, rotations, scales
 from hyperdyn.envs.pushing.bullet import Client
 from hyperdyn.envs.pushing.cameras import OBJECT, OBSTACLE, TABLE, TOOL, Camera, Images, photograph
 from hyperdyn.envs.pushing.pushes import Array, Push, push_of
@@ -26,9 +26,6 @@ LOOK = 4
 
 Watch = Callable[[Array, Array], None]
 """Called every LOOK steps with the (x, y, yaw) of the object and the (x, y) of the tool, NaN once it is lifted."""
-
-BOARD = (1.0, 1.0, 1e-4)
-"""[m] Half the edges of what is seen of the table. What is felt has no end."""
 
 COLOURS = {TABLE: (0.75, 0.72, 0.68, 1.0), OBJECT: (0.85, 0.33, 0.2, 1.0), OBSTACLE: (0.2, 0.35, 0.7, 1.0)}
 
@@ -82,14 +79,17 @@ class World:
     the table is the same everywhere. PyBullet's friction and contact points favour directions of its world, so that the
     same scene, turned, would otherwise end 6 mm (root mean square) apart after pushes of 60 mm.
 
+    renderer: who draws, one of `renderers.RENDERERS`.
     solid: the object as it rests; the pose of a scene is that of its frame, at height 0 and level when it stands.
     """
 
-    def __init__(self, properties: Properties, tool: AbstractTool | None = None) -> None:
+    def __init__(self, properties: Properties, tool: AbstractTool | None = None, renderer: str = "tiny") -> None:
         self.bullet = Client()
-        self.properties = properties
+        self.properties, self.renderer = properties, renderer
         self.tool = Cylinder() if tool is None else tool
         self._files = TemporaryDirectory(prefix="hyperdyn-pushing-")
+        self._board = str(Path(self._files.name, "board.obj"))
+        Path(self._board).write_text(board.as_obj())
         self.solid = self._settle(Solid.of(properties))
         self.outline = self.solid.body.outline(scales.OUTLINE)
 
@@ -115,7 +115,7 @@ class World:
         return replace(there, position=position, quaternion=quaternion)
 
     def _simulate(self, scene: Scene, push: Push, watch: Watch | None = None) -> Outcome:
-        self._build(scene, visible=False)
+        self._build(scene)
         if not self.tool.come_down(push):
             return Outcome(scene.position, scene.quaternion, False, True, scene.stands, 0.0, 0)
         touched = push.meets(scene.obstacles)
@@ -145,10 +145,11 @@ class World:
 
     def photograph(self, scene: Scene, cameras: tuple[Camera, ...], height: int, width: int) -> Images:
         """What the cameras see of a scene, the tool away."""
-        self._build(scene, visible=True)
+        seen_by = renderers.egl() if self.renderer == "egl" else self.bullet
+        self._build(scene, seen_by)
         kinds = {self._table: TABLE, self._object: OBJECT, **dict.fromkeys(self._obstacles, OBSTACLE)}
         kinds |= dict.fromkeys(self.tool.bodies(), TOOL)
-        return photograph(self.bullet, cameras, kinds, height, width)
+        return photograph(seen_by, cameras, kinds, height, width, self.renderer)
 
     def close(self) -> None:
         self.bullet.disconnect()
@@ -158,7 +159,7 @@ class World:
         """The object as it comes to rest, with the last bit of its tilt and of its height over the table."""
         self.solid = laid
         self._write()
-        self._build(Scene(np.zeros(3), rotations.about_z(0.0), np.empty((0, 2))), visible=False)
+        self._build(Scene(np.zeros(3), rotations.about_z(0.0), np.empty((0, 2))))
         for _ in range(round(scales.SETTLE_LIMIT / scales.TIME_STEP / LOOK)):
             for _ in range(LOOK):
                 self.bullet.stepSimulation()
@@ -173,19 +174,23 @@ class World:
         self._mesh = str(Path(self._files.name, "object.obj"))
         Path(self._mesh).write_text(self.solid.held().as_obj())
 
-    def _build(self, scene: Scene, visible: bool) -> None:
-        b, p = self.bullet, self.properties
+    def _build(self, scene: Scene, seen_by: Client | None = None) -> None:
+        """The scene anew, to be pushed, or in the client that draws it, to be seen."""
+        b, p, visible = seen_by or self.bullet, self.properties, seen_by is not None
+        colours = COLOURS if visible else {}
         b.resetSimulation()
         b.setTimeStep(scales.TIME_STEP)
         b.setGravity(0, 0, -GRAVITY)
         b.setPhysicsEngineParameter(deterministicOverlappingPairs=1, enableFileCaching=0)
-        seen = b.createVisualShape(b.GEOM_BOX, halfExtents=BOARD, rgbaColor=COLOURS[TABLE]) if visible else -1
+        seen = b.createVisualShape(b.GEOM_MESH, fileName=self._board, rgbaColor=colours[TABLE]) if visible else -1
         self._table = b.createMultiBody(0, b.createCollisionShape(b.GEOM_PLANE), seen)
         b.changeDynamics(
             self._table, -1, lateralFriction=1.0, spinningFriction=0.0, rollingFriction=0.0, restitution=0.0
         )
         position, quaternion = self.solid.to_bullet(scene.position, scene.quaternion)
-        self._object = self._body(p.mass, OBJECT, visible, b.GEOM_MESH, position, quaternion, fileName=self._mesh)
+        self._object = self._body(
+            b, p.mass, colours.get(OBJECT), b.GEOM_MESH, position, quaternion, fileName=self._mesh
+        )
         b.changeDynamics(
             self._object,
             -1,
@@ -200,19 +205,19 @@ class World:
         size = {"radius": scales.OBSTACLE_RADIUS, "height": scales.OBSTACLE_HEIGHT}
         up = scales.OBSTACLE_HEIGHT / 2
         self._obstacles = [
-            self._body(0.0, OBSTACLE, visible, b.GEOM_CYLINDER, (x, y, up), **size) for x, y in scene.obstacles
+            self._body(b, 0.0, colours.get(OBSTACLE), b.GEOM_CYLINDER, (x, y, up), **size) for x, y in scene.obstacles
         ]
         self.tool.build(b, visible)
 
     def _body(
-        self, mass: float, kind: int, visible: bool, shape: int, at: Any, turn: Any = (0, 0, 0, 1), **size: Any
+        self, b: Client, mass: float, colour: Any, shape: int, at: Any, turn: Any = (0, 0, 0, 1), **size: Any
     ) -> int:
-        solid = self.bullet.createCollisionShape(shape, **size)
+        solid = b.createCollisionShape(shape, **size)
         seen = -1
-        if visible:
+        if colour is not None:
             size = {{"height": "length"}.get(name, name): value for name, value in size.items()}
-            seen = self.bullet.createVisualShape(shape, rgbaColor=COLOURS[kind], **size)
-        body: int = self.bullet.createMultiBody(mass, solid, seen, basePosition=at, baseOrientation=turn)
+            seen = b.createVisualShape(shape, rgbaColor=colour, **size)
+        body: int = b.createMultiBody(mass, solid, seen, basePosition=at, baseOrientation=turn)
         return body
 
     def _pose(self) -> tuple[Array, Array]:
