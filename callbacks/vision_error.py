@@ -24,8 +24,8 @@ from hyperdyn.views import Views
 class VisionError(AbstractEvaluation):
     """Logs vision/<split>/iou of the guessed shape, and vision/<split>/metres and degrees of the guessed pose.
 
-    The cube is put beside each object by a draw like those of training, the same in every evaluation, and the guess is
-    where the object then is. Of the objects whose pose and true shape were stored with their views.
+    Each cube is put beside its object by a draw as wide as training's, the same in every evaluation, and the guess is
+    how far it is off, in its own axes. Of the objects whose pose and true shape were stored with their views.
 
     data_dir: folder of shards that holds the splits. seed: of the choice of looks, and of the draws.
     """

@@ -9,6 +9,7 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from inspect import signature
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,8 @@ def collect(
 ) -> ShardStore:
     """One shard for each system that has none yet; those that are there are kept, so an interrupted call continues.
 
-    To the last bit they depend on the arguments alone, not on `workers` or interruptions. Calls may share a folder.
+    The shards depend on the arguments alone, to the last bit, not on `workers` or on interruptions; pictures by OpenGL
+    on its driver too. Any number of calls may work on one folder at once.
 
     split, systems, first_system: which systems; system i is number i of `family.draw(split, n, draw_seed)`.
     episodes, steps: of each system; the family's own length of an episode if `steps` is None.
@@ -72,7 +74,7 @@ def collect(
     if workers:
         _check_pickles(job)
     factors = family.draw(split, first_system + systems, draw_seed)
-    maker = {"seed": seed, **description(behaviour)} | ({} if views is None else {"views": views, **_cameras(family)})
+    maker = {"seed": seed, **description(behaviour)} | ({} if views is None else {"views": views, **_options(family)})
     store = ShardStore.create(root, header(family, draw_seed, maker))
     made_by = fingerprint(maker)
     _fill(store, job, _missing(store, job, made_by, factors, first_system), made_by, workers, progress)
@@ -90,6 +92,8 @@ def description(value: Any) -> Any:
         return value.tolist()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
+    if isinstance(value, (type, FunctionType)):
+        return f"{value.__module__}.{value.__qualname__}"
     public = {k: description(v) for k, v in vars(value).items() if not k.startswith("_")}
     return {"class": type(value).__name__, **public}
 
@@ -141,15 +145,16 @@ def _check_same(info: ShardInfo, job: EpisodeJob, made_by: str, factors: NDArray
             fix="collect into another folder, or with the arguments of the first time",
         )
     if info.maker not in ("", made_by):
+        looks = "" if job.views is None else f", views={job.views} {_options(job.family)}"
         raise ShardError(
             f"{info.file} was collected with another behaviour, or another seed, or other cameras",
             got=f"fingerprint {info.maker}",
-            expected=f"{made_by}: {job.behaviour}, seed={job.seed}",
+            expected=f"{made_by}: {job.behaviour}, seed={job.seed}{looks}",
             fix="round=N for more data of the same systems, another data_dir, or the arguments of the first time",
         )
 
 
-def _cameras(family: Family) -> dict[str, Any]:
+def _options(family: Family) -> dict[str, Any]:
     """What the simulator is asked for in another way than it does by itself: another renderer, other pictures."""
     make = family.simulator
     if not isinstance(make, partial):

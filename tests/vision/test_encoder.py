@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hyperdyn.errors import ConfigError
 from hyperdyn.nn.vision.encoder import VoxelEncoder
-from hyperdyn.nn.vision.geometry import Cube
+from hyperdyn.nn.vision.geometry import Cube, beside
 from hyperdyn.nn.vision.solid import occupied
 from hyperdyn.views import Solid, Views
 
@@ -118,6 +118,16 @@ def test_the_code_is_that_of_the_object_where_it_is_and_only_guesses_are_jittere
     assert all(torch.equal(draw.code, still.code) for draw in draws)
     assert torch.equal(draws[0].aux_loss, draws[1].aux_loss)
     assert not torch.equal(draws[0].aux_loss, draws[2].aux_loss)
+
+
+def test_a_box_beside_an_object_has_it_as_far_off_in_its_own_axes() -> None:
+    pose = torch.tensor([[0.3, -0.2, 0.7], [-0.1, 0.1, -2.0]], dtype=torch.float64)
+    off = torch.tensor([[0.02, -0.01, 0.3], [-0.01, 0.03, -0.2]], dtype=torch.float64)
+    cube, box = Cube(16, 0.24), beside(pose, off)
+    centre = torch.cat([pose[:, :2], pose.new_zeros(2, 1)], dim=1)[:, None]  # of each object
+    found = cube.coordinates(centre, box)[:, 0, :2] * cube.resolution - cube.size / 2
+    torch.testing.assert_close(found, -off[:, :2])
+    torch.testing.assert_close(box[:, 2] - pose[:, 2], off[:, 2])
 
 
 def test_what_is_asked_of_sight_is_the_same_wherever_the_whole_scene_stands(encoder: VoxelEncoder) -> None:

@@ -7,8 +7,8 @@ BOARD = (1.0, 1.0, 1e-4)
 
 
 def as_obj() -> str:
-    """Wavefront text of the board's top, which both renderers draw alike and in one colour. A flat box they do not:
-    OpenGL gets its hull, in which corners so near to each other are one, with normals that point outwards at the edge.
+    """Wavefront text of the board's top, which both renderers draw alike and in one colour. A flat box would not do:
+    OpenGL gets its convex hull, where corners so near to each other are merged and normals at the edge point outwards.
     """
     x, y, z = BOARD
     corners = ((-x, -y), (x, -y), (x, y), (-x, y))

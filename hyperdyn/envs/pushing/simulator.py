@@ -17,7 +17,7 @@ from hyperdyn.envs.pushing.solids import Properties
 from hyperdyn.envs.pushing.system import System
 from hyperdyn.envs.pushing.world import Outcome
 from hyperdyn.envs.simulator import AbstractSimulator
-from hyperdyn.errors import ShapeError
+from hyperdyn.errors import ConfigError, ShapeError
 from hyperdyn.views import Solid, Views
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ CUBE = 0.18
 """Edge [m] of the cube in which a true shape is told: the largest object fits."""
 
 PICTURES = ("views", "pixels", "renderer", "render_mode")
-"""Options of the environment that are the simulator's own, or nothing to it."""
+"""Options of the environment that are arguments of the simulator's own, or that the physics does not need."""
 
 
 @final
@@ -51,6 +51,11 @@ class PushingSimulator(AbstractSimulator):
         renderer: str = "tiny",
     ) -> None:
         self.batch = len(factors)
+        if (asked := family.env_kwargs.get("renderer", renderer)) != renderer:
+            fix = f"env.simulator.renderer={asked} instead"
+            raise ConfigError(
+                "env_kwargs.renderer is not what a simulator draws with", got=asked, expected=renderer, fix=fix
+            )
         self.cameras, self.pixels, self.voxels = around_the_table(views), pixels, voxels
         named = [dict(zip(family.factor_names, map(float, row), strict=True)) for row in factors]
         options = {name: v for name, v in family.env_kwargs.items() if name not in PICTURES}

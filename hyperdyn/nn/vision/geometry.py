@@ -104,9 +104,9 @@ class Cube:
 
 
 def beside(pose: Tensor, off: Tensor) -> Tensor:
-    """Pose [B,3] of a box that is off [B,3] an object at pose [B,3]: moved along its own axes, and turned (m, m, rad).
+    """Pose [B,3] of a box that is off [B,3] an object at pose [B,3]: moved along the box's axes and turned (m, m, rad).
 
-    The box's axes, not the world's: how it is turned in the world is not to be seen in it.
+    Not along the world's: how a box is turned in the world is not to be seen in it.
     """
     yaw = pose[:, 2] + off[:, 2]
     cos, sin = yaw.cos(), yaw.sin()
