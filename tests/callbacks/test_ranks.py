@@ -46,6 +46,8 @@ with torch.no_grad():
     RolloutError(sys.argv[1], splits=["interpolation"], history_sizes=[8], horizon=3, rows=10).evaluate(trainer, model)
     PlanningReturn(family, planner, systems=3, steps=4).evaluate(trainer, model)
 print("FOUND", json.dumps({k: float(v) for k, v in trainer.logged_metrics.items()}))
+if world > 1:
+    dist.destroy_process_group()  # threads of gloo that outlive the interpreter abort it
 """
 
 
