@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from hyperdyn.behaviour.random_uniform import RandomUniform
-from hyperdyn.collect import collect
+from hyperdyn.collect import collect, description
 from hyperdyn.envs.simulator import AbstractSimulator, HasCameras
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import ConfigError, ShardError
@@ -115,10 +115,17 @@ def test_other_pictures_are_another_collection_and_the_usual_ones_the_same(point
     )
     infos = gather(usual, tmp_path / "a", 0).infos()
     assert gather(said, tmp_path / "a", 0).infos() == infos
-    for family in (other, small):
-        with pytest.raises(ShardError, match="other cameras"):
+    for family, asked in ((other, "'renderer': 'egl'"), (small, "'pixels': 64")):
+        with pytest.raises(ShardError, match=f"(?s)other cameras.*expected: .*{asked}"):
             gather(family, tmp_path / "a", 0)
     assert gather(usual, tmp_path / "blind", None).infos() == gather(other, tmp_path / "blind", None).infos()
+
+
+def test_classes_and_functions_are_told_apart_by_name() -> None:
+    assert description({"env": Family, "draw": gather}) == {
+        "env": "hyperdyn.envs.spec.Family",
+        "draw": f"{__name__}.gather",
+    }
 
 
 def test_views_of_a_family_without_cameras_are_refused(point_mass: Family, tmp_path: Path) -> None:
