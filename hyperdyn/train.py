@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningDataModule, Trainer, seed_everything
-from lightning.pytorch.callbacks import ModelCheckpoint, Timer
+from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.strategies import ModelParallelStrategy
 from omegaconf import DictConfig, OmegaConf
@@ -26,6 +26,7 @@ from hyperdyn.envs.spec import Family
 from hyperdyn.errors import CheckpointError, ConfigError, DivergedError, nearest
 from hyperdyn.module import DynamicsModule
 from hyperdyn.preemption import Preemption
+from hyperdyn.saver import Saver
 from hyperdyn.steps_bar import StepsBar
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
@@ -107,7 +108,8 @@ def assemble(cfg: DictConfig, resume: Path | None = None, family: Family | None 
     bars = [StepsBar(f"train {run.name}")] if cfg.trainer.get("enable_progress_bar", True) else []
     arguments = {**build.plain(cfg.trainer), "strategy": _strategy(cfg.trainer)}
     loggers = [TensorBoardLogger(run, name="tensorboard", version=""), csv_logger(run, step)]
-    callbacks = [timer, *bars, saver(run, cfg.checkpoint_every), *plugins, Preemption(run / CHECKPOINTS / LAST)]
+    last = run / CHECKPOINTS / LAST
+    callbacks = [timer, *bars, Saver(last, cfg.checkpoint_every), *plugins, Preemption(last)]
     try:
         trainer = Trainer(**arguments, default_root_dir=run, logger=loggers, callbacks=callbacks)
     except (MisconfigurationException, TypeError, ValueError) as error:  # no GPU, an unknown accelerator or argument
@@ -127,17 +129,6 @@ def _family(cfg: DictConfig, given: Family | None) -> Family:
             fix='compose("train", [...], {"name": family.name})',
         )
     return given
-
-
-def saver(run: Path, every_n_steps: int) -> ModelCheckpoint:
-    """Keeps run/checkpoints/last.ckpt, replaced in one step, so that a run can go on from there."""
-    return ModelCheckpoint(
-        run / CHECKPOINTS,
-        filename=LAST.removesuffix(".ckpt"),
-        every_n_train_steps=every_n_steps,
-        save_on_train_epoch_end=False,
-        enable_version_counter=False,
-    )
 
 
 def csv_logger(run: Path, step: int) -> CSVLogger:

@@ -39,6 +39,7 @@ LEVELS = {
         "hub",
         "interchange",
         "preemption",
+        "saver",
         "steps_bar",
         "train",
         "collect",
@@ -127,7 +128,7 @@ def test_models_and_planning_know_nothing_of_each_other() -> None:
 
 
 def test_only_the_module_and_what_wires_it_know_lightning() -> None:
-    allowed = {"module", "train", "preemption", "steps_bar", "callbacks", "datamodules"}
+    allowed = {"module", "train", "saver", "preemption", "steps_bar", "callbacks", "datamodules"}
     knowing = {
         unit(name) for name, path in SOURCES.items() if any("lightning" in m for m in imported(path.read_text()))
     }

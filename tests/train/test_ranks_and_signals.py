@@ -164,8 +164,11 @@ def long_training(folder: Path, run: str, *more: str) -> subprocess.Popen[str]:
     return process
 
 
-def assert_goes_on(folder: Path, run: str, *, bitwise: bool) -> None:
-    """Continued on one process, a run that was ended does what one does that nothing happened to."""
+def assert_goes_on(folder: Path, run: str, *, bitwise: bool, may_lack: int = 0) -> None:
+    """Continued on one process, a run that was ended does what one does that nothing happened to.
+
+    may_lack: rows of losses before the end.
+    """
     step = read_checkpoint(folder / run / "checkpoints" / "last.ckpt")["global_step"]
     for name in (run, f"whole-{run}"):
         to_the_end = ("trainer.devices=1", f"trainer.max_steps={step + 5}", *STEADY)
@@ -177,7 +180,7 @@ def assert_goes_on(folder: Path, run: str, *, bitwise: bool) -> None:
             assert torch.equal(value, two["state_dict"][name]), name
     # Two ranks sum in another order, and training spreads that; another window would change a loss by far more.
     one, two = (column(folder / r, "train/pendulum/loss") for r in (run, f"whole-{run}"))
-    assert len(one) == len(two) == step + 5
+    assert step + 5 - may_lack <= len(one) <= len(two) == step + 5
     torch.testing.assert_close(one[-5:], two[-5:], atol=0, rtol=1e-2)
 
 
@@ -204,4 +207,4 @@ def test_a_job_whose_rank_is_killed_ends_and_goes_on_from_its_last_checkpoint(fo
     os.kill(other, signal.SIGKILL)
     ended(process)
     assert process.returncode not in (0, PREEMPTED)
-    assert_goes_on(folder, "killed", bitwise=False)
+    assert_goes_on(folder, "killed", bitwise=False, may_lack=1)  # the row of a step is written after its checkpoint

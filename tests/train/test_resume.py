@@ -101,6 +101,52 @@ def test_a_resumed_run_equals_an_uninterrupted_one(cfg: DictConfig, monkeypatch:
     assert objects.trainer.optimizers[0].state_dict()["state"][0]["step"] == STEPS
 
 
+class EpochEnds(Callback):
+    """Notes the steps at which epochs ended; the machine goes away at one of them, or before the step after it."""
+
+    def __init__(self, dies: str = "", at: int = 0) -> None:
+        self.ends: list[int] = []
+        self.dies, self.at = dies, at
+
+    def state_dict(self) -> dict[str, list[int]]:
+        return {"ends": self.ends.copy()}
+
+    def load_state_dict(self, state_dict: dict[str, list[int]]) -> None:
+        self.ends = state_dict["ends"]
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._die("at the end", trainer)
+        self.ends.append(trainer.global_step)
+
+    def on_train_batch_start(self, trainer: Trainer, *args: object) -> None:
+        self._die("after it", trainer)
+
+    def _die(self, where: str, trainer: Trainer) -> None:
+        if (where, trainer.global_step) == (self.dies, self.at):
+            raise ConnectionAbortedError
+
+
+@pytest.mark.parametrize("length", [{}, {"max_steps": -1, "max_epochs": 4}])
+@pytest.mark.parametrize(("dies", "goes_on_from"), [("at the end", 5), ("after it", 6)])
+def test_what_is_done_at_an_epochs_end_is_done_once_however_a_run_was_cut(
+    dies: str, goes_on_from: int, length: dict[str, int], cfg: DictConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A round of planning takes far longer than a step: most machines that go away do so in one."""
+    cut = OmegaConf.merge(cfg, {"checkpoint_every": 1, "ckpt": "last", "trainer": {"limit_train_batches": 3, **length}})
+    plugins = build.plugins
+
+    def run(cfg: DictConfig, callback: EpochEnds) -> tuple[dict[str, float], list[int]]:
+        monkeypatch.setattr(build, "plugins", lambda *a, **k: [*plugins(*a, **k), callback])
+        return train(cfg)[0], callback.ends
+
+    whole = run(OmegaConf.merge(cut, {"run_dir": cut.run_dir + "-whole"}), EpochEnds())
+    with pytest.raises(ConnectionAbortedError):
+        run(cut, EpochEnds(dies, at=6))
+    assert read_checkpoint(Path(cut.run_dir) / "checkpoints/last.ckpt")["global_step"] == goes_on_from
+    assert run(cut, EpochEnds()) == whole
+    assert whole[1] == [3, 6, 9, 12 if length else STEPS]
+
+
 def test_a_run_leaves_what_load_needs(cfg: DictConfig) -> None:
     _, objects = train(cfg)
     loaded = load(cfg.run_dir)
