@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,21 @@ class Cell:
             return asked
         return [s for s in asked if not self.done(s)]
 
+    def check_training(self) -> None:
+        """Raises ConfigError if there is a training in its folder and that has another configuration."""
+        file = self.folder / "config.yaml"
+        if file.is_file() and (changed := _differences(OmegaConf.load(file), self._wanted, self._train())):
+            raise ConfigError(
+                f"'{self.folder}' is of a training with another configuration",
+                got=f"other values of {', '.join(changed[:8])}",
+                fix="give the suite another name, or delete this folder to train it anew",
+            )
+
+    @cached_property
+    def _wanted(self) -> DictConfig:
+        """The configuration of its training."""
+        return compose("train", self._train())
+
     def _train(self) -> Overrides:
         own = (*self.method.train, *self.method.families.get(self.family.name, ()))
         place = (f"run_dir={self.folder}", f"data_dir={self.place.training_data(self.family.name)}", "ckpt=last")
@@ -129,18 +144,9 @@ class Cell:
         return (f"runs=['{self.folder}']", *found)
 
     def _done_train(self) -> bool:
-        file = self.folder / "config.yaml"
-        if not file.is_file():
-            return False
-        wanted = compose("train", self._train())
-        if changed := _differences(OmegaConf.load(file), wanted, self._train()):
-            raise ConfigError(
-                f"'{self.folder}' is of a training with another configuration",
-                got=f"other values of {', '.join(changed[:8])}",
-                fix="give the suite another name, or delete this folder to train it anew",
-            )
+        self.check_training()
         last = self.folder / CHECKPOINTS / LAST
-        if not last.is_file() or read_checkpoint(last)["global_step"] < wanted.trainer.max_steps:
+        if not last.is_file() or read_checkpoint(last)["global_step"] < self._wanted.trainer.max_steps:
             return False
         return any(f.training_seconds is not None for f in self._found().methods)
 
@@ -162,7 +168,11 @@ class Cell:
         cfg = _composed("change", change_overrides(self.suite, self.family) or ())
         wanted = (cfg.split, cfg.step, cfg.systems, cfg.steps)
         found = self._found().change
-        there = {r.adaptation for r in found if (r.split, r.step, len(r.per_system), len(r.per_system[0])) == wanted}
+        there = {
+            r.adaptation
+            for r in found
+            if (r.split, r.step, len(r.per_system) + r.dropped, len(r.per_system[0])) == wanted
+        }
         return there >= {f"K = {k}" for k in cfg.windows}
 
     def _found(self) -> Results:

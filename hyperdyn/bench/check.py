@@ -58,7 +58,7 @@ def faults(path: Path | str) -> list[Fault]:
     if missing := [key for key in KEYS if key not in p.about]:
         return [Fault("entries are missing from 'bench'", missing, list(KEYS), RERUN)]
     try:
-        return [*_manifest(p), *_suite(p), *_prediction(p), *_planning(p), *method_faults(p)]
+        return [*_manifest(p), *_suite(p), *_prediction(p), *_planning(p), *_change(p), *method_faults(p)]
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         return [Fault("the entry 'bench' is not as it is written", repr(error), "what `hyperdyn bench` writes", RERUN)]
 
@@ -183,3 +183,22 @@ def _way(p: Publication, name: str, way: Mapping[str, Any]) -> Iterator[Fault]:
             yield Fault(what, "some are not finite", "numbers", RERUN)
         if r.success and (len(r.success) != len(r.per_system) or not set(r.success) <= {0.0, 1.0}):
             yield Fault(what, f"success {few([[v] for v in r.success])}", "0 or 1 of each system", RERUN)
+
+
+def _change(p: Publication) -> Iterator[Fault]:
+    """Every training was followed through the change that is announced; further ways to adapt are a method's own."""
+    way = p.about["protocol"].get("change")
+    if way is None:
+        if p.results.change:
+            yield Fault(f"{len(p.results.change)} scores are of a change that was not announced", "some", "none", RERUN)
+        return
+    wanted = {(m, seed, f"K = {k}") for m in p.about["methods"] for seed in p.about["seeds"] for k in way["windows"]}
+    if lost := sorted(wanted - {(r.method, r.seed, r.adaptation) for r in p.results.change}):
+        yield Fault(f"{len(lost)} scores of the change are missing", few(lost), f"{len(wanted)}", RERUN)
+    announced = (way["split"], way["step"], way["systems"], way["steps"])
+    for r in p.results.change:
+        lengths = {len(row) for row in r.per_system}
+        own = (r.split, r.step, len(r.per_system) + r.dropped, *sorted(lengths))
+        if own != announced:
+            what = f"change, {r.method}, {r.adaptation}, seed {r.seed}: split, step, systems, steps"
+            yield Fault(what, few([own]), few([announced]), RERUN)

@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 
 from hyperdyn import build
 from hyperdyn.bench import tuning
-from hyperdyn.bench.cells import Cell, Place, change_overrides, evaluate_overrides
+from hyperdyn.bench.cells import Cell, Place, change_overrides, evaluate_overrides, typed
 from hyperdyn.bench.plans import announced
 from hyperdyn.bench.publication import FORMAT, Publication
 from hyperdyn.bench.suite import BenchFamily, Suite
@@ -48,9 +48,9 @@ def merge(
     Raises:
         HyperdynError: no cell has scores, or the evaluation's data are not of the manifest's systems.
     """
-    kept = [c for c in cells if c.results.is_file()]
-    found = {c: Results.load(c.results) for c in kept}
-    if not any(r.prediction or r.planning for r in found.values()):
+    loaded = {c: Results.load(c.results) for c in cells if c.results.is_file()}
+    found = {c: r for c, r in loaded.items() if r.prediction or r.planning}
+    if not found:
         raise HyperdynError(
             f"nothing to publish of '{chosen.name}'", got="no scores", fix="hyperdyn bench does the rest"
         )
@@ -64,10 +64,12 @@ def merge(
         together,
         prediction=tuple(thinned(r, suite) for r in together.prediction),
         methods=tuple(
-            _facts(name, list(found.values())) for name in suite.methods if any(c.method.name == name for c in kept)
+            _facts(name, list(found.values())) for name in suite.methods if any(c.method.name == name for c in found)
         ),
     )
-    return Publication(_about(suite, place, chosen, family, found, thin, records), thin)
+    about = _about(suite, place, chosen, family, found, thin, records)
+    diverged = [{"method": c.method.name, "seed": c.seed} for c in cells if c.diverged and c not in found]
+    return Publication({**about, "diverged_trainings": diverged}, thin)
 
 
 def thinned(score: PredictionScore, suite: Suite) -> PredictionScore:
@@ -114,7 +116,7 @@ def _about(
         "format": FORMAT,
         "suite": suite.name,
         "family": family.name,
-        "command": f"hyperdyn bench suite={suite.name} family={family.name}",
+        "command": _command(suite, family.name, list(found)),
         "manifest": {"sha256": manifest.sha256, "seed": manifest.seed},
         "factor_names": list(family.factor_names),
         "factors": {split: values.tolist() for split, values in factors.items()},
@@ -128,6 +130,15 @@ def _about(
         "packages": {name: _version(name) for name in PACKAGES},
         "machine": f"Python {platform.python_version()}, {platform.system()} {platform.machine()}",
     }
+
+
+def _command(suite: Suite, family: str, found: Sequence[Cell]) -> str:
+    """What makes these cells of one family, and no others: methods and seeds are named where they are not all."""
+    all_methods = [m.name for m in suite.methods.values() if m.trained_on(family)]
+    methods, seeds = {c.method.name for c in found}, {c.seed for c in found}
+    part = [] if methods >= set(all_methods) else [f"method=[{','.join(m for m in all_methods if m in methods)}]"]
+    part += [] if seeds >= set(suite.seeds) else [f"seed=[{','.join(map(str, sorted(seeds)))}]"]
+    return typed(["bench", f"suite={suite.name}", f"family={family}", *part])
 
 
 def protocol(suite: Suite, chosen: BenchFamily, place: Place) -> dict[str, Any]:

@@ -13,11 +13,12 @@ It is a results file (`hyperdyn.evaluate.results`) with one entry more:
       "methods": {METHOD: {"model", "overrides", "ceiling", "executed", "matched", "diverged",
                            "tuning": {"trials", "tried": [{"setting" [OVERRIDE], "error"}, ...], "best" [OVERRIDE]}}},
       "cells": [{"method", "seed", "config", "training_seconds", "decision_seconds", "parameters"}, ...],
-      "packages": {NAME: VERSION}, "machine"}
+      "diverged_trainings": [{"method", "seed"}, ...], "packages": {NAME: VERSION}, "machine"}
 
 manifest: hash of the frozen systems; data: hash over the episodes that predictions were judged on.
 config: hash of a training's configuration, folders apart. matched: whether one predicted step executes the hidden
-layers `executed` of the suite. diverged: how many of the method's scores are not finite.
+layers `executed` of the suite. diverged: how many of the method's scores are not finite. diverged_trainings: those that
+ended without a model, so that scores are of the other seeds alone.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -152,14 +153,22 @@ def _bounds(suite: Suite, place: Place, family: BenchFamily) -> None:
 
 
 def _merge(suite: Suite, place: Place, folder: Path) -> None:
-    """Publish every family that has scores, whichever were asked for."""
+    """Publish every family that has scores, whichever were asked for.
+
+    Raises:
+        ConfigError: cells of another protocol or of another configuration: the file would say of them what is not so.
+    """
     publications: list[Publication] = []
     records = tuning.records(suite, place, list(suite.methods))
     ready = tuning.tuned(suite, records)
+    told = replace(suite, methods={**suite.methods, **ready.methods})
     for family in suite.families.values():
         own = cells(ready, place, [family.name], list(ready.methods), list(suite.seeds))
         if any(c.results.is_file() and Results.load(c.results).prediction for c in own):
-            p = merge(ready, place, family, own, place.root / family.name / "bounds" / "results.json", records)
+            _same_protocol(suite, place, family)
+            for cell in own:
+                cell.check_training()
+            p = merge(told, place, family, own, place.root / family.name / "bounds" / "results.json", records)
             p.save(folder / f"{family.name}.json")
             publications.append(p)
     if not publications:
