@@ -24,6 +24,7 @@ from hyperdyn.figures.style import save
 from hyperdyn.report import page
 from hyperdyn.report.latex import latex
 from hyperdyn.report.markdown import markdown
+from hyperdyn.report.numbers import counted
 from hyperdyn.statistics import rms
 
 
@@ -33,8 +34,8 @@ def write_pages(suite: Suite, publications: Sequence[Publication], folder: Path)
     first = [tables.overview(publications), *([] if tried is None else [tried])]
     groups = {p.family: tables.family_tables(p) for p in publications}
     text = [f"# {suite.name}", "", suite.about, "", *map(markdown, first)]
-    for name, found in groups.items():
-        text += [f"## {name}", "", *map(markdown, found)]
+    for p in publications:
+        text += [f"## {p.family}", "", *map(markdown, groups[p.family]), f"Made with `{p.about['command']}`.", ""]
     sheet = "\n".join(latex(t, f"tab:{suite.name}-{t.title.lower()}") for t in first)
     for name, found in groups.items():
         sheet += "".join("\n" + latex(t, f"tab:{suite.name}-{name}-{i}") for i, t in enumerate(found))
@@ -125,5 +126,7 @@ def _made_with(p: Publication) -> str:
 def _subtitle(publications: Sequence[Publication]) -> str:
     families = len(publications)
     methods = len({m for p in publications for m in p.about["methods"]})
-    seeds = max(len(p.about["seeds"]) for p in publications)
-    return f"{methods} methods · {families} families · {seeds} training seeds"
+    seeds = sorted({len(p.about["seeds"]) for p in publications})
+    few = "" if len(seeds) == 1 else f"{seeds[0]} to "
+    parts = [counted(methods, "method"), "1 family" if families == 1 else f"{families} families"]
+    return " · ".join([*parts, few + counted(seeds[-1], "training seed")])

@@ -12,13 +12,13 @@ from hyperdyn.evaluate import summary
 from hyperdyn.evaluate.paired import success_difference
 from hyperdyn.evaluate.results import CEILING, FLOOR, Results
 from hyperdyn.evaluate.summary import SHORT, Summary
-from hyperdyn.report.numbers import best_cells, interval_rows, interval_text
+from hyperdyn.report.numbers import best_cells, interval_rows, over_text
 from hyperdyn.report.planning_tables import with_share
 from hyperdyn.report.table import Table
 
 Score = Callable[[str, str], Summary | None]
 """Of a method on a split."""
-PAIRED = "same systems, same seeds, initial states and planner [95 % interval]; an interval without 0 is evidence"
+PAIRED = "paired: same systems, same seeds, initial states and planner"
 
 
 def ways(p: Publication) -> dict[str, Results]:
@@ -39,7 +39,7 @@ def planning_tables(p: Publication) -> list[Table]:
 def _successes(p: Publication, name: str, results: Results) -> list[Table]:
     way, reference = p.about["protocol"]["planning"][name], p.about["reference"]
     known = summary.known_text((way["support"], way["history"]))
-    note = f"share of systems, within {way['steps']} steps [95 % interval], {known}; {_planners(way)}"
+    note = f"share of systems, within {way['steps']} steps, {known}; {_planners(way)}"
     share = _scores(p, f"Success ({name})", "success", results, partial(summary.success_share, results), ".2f", note)
     minus = _pairs(
         f"Success ({name}), difference from {reference}",
@@ -48,7 +48,7 @@ def _successes(p: Publication, name: str, results: Results) -> list[Table]:
         reference,
         lambda m, s: success_difference(results, m, reference, s),
         "+.2f",
-        f"difference of shares, paired: {PAIRED}",
+        f"difference of shares, {PAIRED}",
     )
     return [share, minus]
 
@@ -56,9 +56,11 @@ def _successes(p: Publication, name: str, results: Results) -> list[Table]:
 def _returns(p: Publication, name: str, results: Results) -> list[Table]:
     """Between the random floor and the simulator's ceiling."""
     way, reference = p.about["protocol"]["planning"][name], p.about["reference"]
-    note = f"interquartile mean of {way['steps']} steps [95 % interval], share of the simulator's; {_planners(way)}"
-    table = _scores(p, f"Planning ({name})", "return", results, partial(summary.planning, results), ".0f", note)
     splits = summary.splits_of(results.planning)
+    shares = any(summary.share_of_ceiling(results, CEILING, s) is not None for s in splits)
+    share = ", share of the simulator's" if shares else ""
+    note = f"interquartile mean of the return of {way['steps']} steps{share}; {_planners(way)}"
+    table = _scores(p, f"Planning ({name})", "return", results, partial(summary.planning, results), ".0f", note)
     rows = tuple(
         (row[0], *(with_share(results, row[0], s, text) for s, text in zip(splits, row[1:], strict=True)))
         for row in table.rows
@@ -70,7 +72,7 @@ def _returns(p: Publication, name: str, results: Results) -> list[Table]:
         reference,
         lambda m, s: summary.return_difference(results, m, reference, s),
         "+.0f",
-        f"interquartile mean of differences, paired: {PAIRED}",
+        f"interquartile mean of differences, {PAIRED}",
     )
     return [Table(table.title, table.columns, rows, table.note, table.best), minus]
 
@@ -87,11 +89,14 @@ def _scores(p: Publication, title: str, what: str, results: Results, score: Scor
         i for i, m in enumerate(methods) if m not in (FLOOR, CEILING) and not p.about["methods"][m]["ceiling"]
     ]
     columns = (what, *(SHORT.get(s, s) for s in splits))
+    trained = [i for i, m in enumerate(methods) if m not in (FLOOR, CEILING)]
+    note += f" {over_text([methods[i] for i in trained], [cells[i] for i in trained])}"
     return Table(title, columns, rows, note, best_cells(cells, contenders, largest=True))
 
 
 def _pairs(title: str, what: str, results: Results, reference: str, score: Score, spec: str, note: str) -> Table:
     splits = summary.splits_of(results.planning)
     methods = [m for m in summary.methods_of(results.planning) if m not in (FLOOR, CEILING, reference)]
-    rows = tuple((m, *(interval_text(score(m, s), spec) for s in splits)) for m in methods)
-    return Table(title, (what, *(SHORT.get(s, s) for s in splits)), rows, note)
+    cells = [[score(m, s) for s in splits] for m in methods]
+    note = f"{note} {over_text(methods, cells)}; an interval without 0 is evidence"
+    return Table(title, (what, *(SHORT.get(s, s) for s in splits)), interval_rows(methods, cells, spec), note)

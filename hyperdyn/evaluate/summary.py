@@ -162,12 +162,15 @@ def return_difference(results: Results, first: str, second: str, split: str) -> 
 
 
 def share_of_ceiling(results: Results, method: str, split: str) -> float | None:
-    """Return relative to the simulator's under the same planner, both as interquartile means."""
+    """Return relative to the simulator's under the same planner, both as interquartile means.
+
+    None where the simulator's is not positive: of costs the worse would have the larger share.
+    """
     how = _how(results, method, split)
     own, ceiling = _returns(results, method, split, how), _returns(results, CEILING, split, how)
-    if own is None or ceiling is None:
+    if own is None or ceiling is None or (most := iqm(ceiling.reshape(-1))) <= 0:
         return None
-    return float(iqm(own.reshape(-1)) / iqm(ceiling.reshape(-1)))
+    return float(iqm(own.reshape(-1)) / most)
 
 
 def _how(results: Results, method: str, split: str) -> tuple[str, int] | None:

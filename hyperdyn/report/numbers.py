@@ -32,9 +32,26 @@ def text_of(i: Interval | None, spec: str, infinite: str = "inf") -> str:
     return f"{value} [{low}, {high}]"
 
 
+def over_text(labels: Sequence[str], cells: Sequence[Sequence[Summary | None]]) -> str:
+    """What the intervals of a table's rows are over; rows of fewer training runs than the others are named."""
+    seeds = {m: min(own) for m, row in zip(labels, cells, strict=True) if (own := [c.seeds for c in row if c])}
+    systems = sorted({c.systems for row in cells for c in row if c})
+    if not seeds:
+        return "[95 % interval]"
+    most = max(seeds.values())
+    over = f"{counted(most, 'training seed')} and {' or '.join(map(str, systems))} systems"
+    fewer = ", ".join(f"{m} {n}" for m, n in seeds.items() if n < most)
+    return f"[95 % interval over {over}{f'; of fewer seeds: {fewer}' if fewer else ''}]"
+
+
+def counted(n: int, what: str) -> str:
+    """So many of something."""
+    return f"{n} {what}{'' if n == 1 else 's'}"
+
+
 def steps_text(h: int) -> str:
     """How far ahead."""
-    return "1 step" if h == 1 else f"{h} steps"
+    return counted(h, "step")
 
 
 def best_cells(

@@ -10,7 +10,7 @@ from hyperdyn.evaluate import summary
 from hyperdyn.evaluate.recovery import ONSET, PHASE, recovery, ways
 from hyperdyn.evaluate.results import ChangeScore, PredictionScore, Results
 from hyperdyn.evaluate.summary import SPLIT_LABELS, Summary
-from hyperdyn.report.numbers import MISSING, best_cells, interval_rows, interval_text, steps_text, text_of
+from hyperdyn.report.numbers import MISSING, best_cells, interval_rows, interval_text, over_text, steps_text, text_of
 from hyperdyn.report.planning_tables import planning_tables
 from hyperdyn.report.table import Table
 
@@ -68,7 +68,7 @@ def pose_tables(results: Results, contenders: Sequence[str] | None = None) -> li
         rows = interval_rows(methods, cells, ".1f")
         columns = ("RMSE, 1 step", *(f"{summary.POSE[part][0]} [{summary.POSE[part][1]}], K = {k}" for part, k in keys))
         best = best_cells(cells, [i for i, m in enumerate(methods) if contenders is None or m in contenders])
-        found.append(Table(f"Pose ({SPLIT_LABELS.get(split, split)})", columns, rows, "[95 % interval]", best))
+        found.append(Table(f"Pose ({SPLIT_LABELS.get(split, split)})", columns, rows, over_text(methods, cells), best))
     return found
 
 
@@ -88,16 +88,18 @@ def adaptation_table(results: Results) -> Table:
 def uncertainty_table(results: Results, split: str) -> Table:
     """How well each method that gives standard deviations knows its error one step ahead, for every K."""
     wanted = (("coverage", ".3f"), ("nll", ".2f"), ("width", ".2f"), ("rank_correlation", ".2f"), ("surprise", ".2f"))
+    keys = [(m, k) for m in summary.methods_of(results.uncertainty) for k in summary.histories_of(results.uncertainty)]
+    labels, found = [f"{m}, K = {k}" for m, k in keys], []
     rows = []
-    for method in summary.methods_of(results.uncertainty):
-        for k in summary.histories_of(results.uncertainty):
-            cells = [interval_text(summary.calibration(results, method, split, k, what), spec) for what, spec in wanted]
-            if split == summary.OUTSIDE:
-                cells.append(interval_text(summary.surprise_auroc(results, method, k), ".3f"))
-            rows.append((f"{method}, K = {k}", *cells))
+    for label, (method, k) in zip(labels, keys, strict=True):
+        found.append([summary.calibration(results, method, split, k, what) for what, _ in wanted])
+        cells = [interval_text(c, spec) for c, (_, spec) in zip(found[-1], wanted, strict=True)]
+        if split == summary.OUTSIDE:
+            cells.append(interval_text(summary.surprise_auroc(results, method, k), ".3f"))
+        rows.append((label, *cells))
     columns = ("standard deviations", "90 % intervals cover", "NLL", "width", "rank correlation", "surprise")
     outside = split == summary.OUTSIDE
-    note = "one step, normalised [95 % interval]; rank correlation: of std with error"
+    note = f"one step, normalised {over_text(labels, found)}; rank correlation: of std with error"
     note += "; AUROC: of surprise, against systems in range" if outside else ""
     title = f"Uncertainty ({SPLIT_LABELS.get(split, split)})"
     return Table(title, (*columns, "AUROC") if outside else columns, tuple(rows), note)
@@ -109,13 +111,15 @@ def change_tables(results: Results) -> list[Table]:
     for key in dict.fromkeys((r.split, r.change, r.step) for r in results.change):
         split, change, step = key
         all_ways = ways([r for r in results.change if (r.split, r.change, r.step) == key])
-        rows = []
+        rows, sizes = [], []
         for way in all_ways:
             r = recovery(way.scores)
+            sizes.append([Summary(r.before, r.seeds, r.systems)])
             cells = [text_of(i, ".3f") for i in (r.before, r.onset, r.after)] + [text_of(r.delay, ".0f", "never")]
             rows.append((f"{way.method} {way.adaptation}".strip(), *cells, text_of(r.detected, ".0f", "never")))
         note = (
-            f"at step {step} {change}; {SPLIT_LABELS.get(split, split)}; [95 % interval]; NRMSE in the {PHASE} steps"
+            f"at step {step} {change}; {SPLIT_LABELS.get(split, split)};"
+            f" {over_text([row[0] for row in rows], sizes)}; NRMSE in the {PHASE} steps"
             f" before, the {ONSET} after and the last {PHASE}; steps until 90 % of the jump is gone"
             f"{_left_out(all_ways[0].scores[0])}"
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,12 @@ from hyperdyn import config
 from hyperdyn.bench.publication import Publication
 from hyperdyn.bench.suite import Suite
 from hyperdyn.bench.tables import family_tables, paired_table, prediction_table
+from hyperdyn.checkpoint import DIVERGED
 from hyperdyn.cli import COMMANDS, _split, main
 from hyperdyn.commands.beside import all_beside
 from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate.paired import error_difference, error_ratio
+from hyperdyn.evaluate.results import Results
 from hyperdyn.module import DynamicsModule
 from hyperdyn.statistics import iqm, paired_ratio, rms
 
@@ -122,6 +126,35 @@ def test_other_protocols_and_other_trainings_in_the_same_folder_are_refused(whol
     assert "other values of module.lr" in capsys.readouterr().err
 
 
+def test_what_is_published_was_made_as_the_suite_says_now(whole: Path, monkeypatch, capsys) -> None:
+    """Whichever families were asked for: a file tells the protocol of all its cells, and how they were trained."""
+    before = (whole / "results/tiny/pendulum.json").read_bytes()
+    assert bench(whole, monkeypatch, "stages=[merge]", "family=[]", "suite.systems=2") == 1
+    assert "another protocol" in capsys.readouterr().err
+    assert bench(whole, monkeypatch, "stages=[merge]", "seed=0", '+suite.methods.fixed.train=["module.lr=1e-5"]') == 1
+    assert "other values of module.lr" in capsys.readouterr().err
+    assert (whole / "results/tiny/pendulum.json").read_bytes() == before
+
+
+def test_a_part_says_which_part_it_is(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """hyper diverged with seed 1, and fixed is trained with it and not evaluated yet: neither has scores of seed 1."""
+    shutil.copytree(whole, tmp_path / "part")
+    cells = tmp_path / "part/runs/bench/tiny/pendulum"
+    (cells / "hyper-1/results.json").unlink()
+    (cells / "hyper-1" / DIVERGED).write_text("the training loss is not finite")
+    trained = Results.load(cells / "fixed-1/results.json")
+    replace(trained, prediction=(), change=(), uncertainty=()).save(cells / "fixed-1/results.json")
+    assert bench(tmp_path / "part", monkeypatch, "stages=[merge]") == 0
+    p = Publication.load(tmp_path / "part/results/tiny/pendulum.json")
+    assert p.about["seeds"] == [0]
+    assert {(c["method"], c["seed"]) for c in p.about["cells"]} == {("hyper", 0), ("fixed", 0)}
+    assert p.about["command"] == "hyperdyn bench suite=tiny family=pendulum 'seed=[0]'"
+    assert p.about["diverged_trainings"] == [{"method": "hyper", "seed": 1}]
+    text = (tmp_path / "part/results/tiny/tables.md").read_text()
+    assert f"Made with `{p.about['command']}`." in text
+    assert "training seeds: 1 (diverged in training and left out: hyper with seed 1)" in text
+
+
 def test_tables_say_what_the_file_does(published: Publication) -> None:
     """Recomputed from the records by hand."""
     content = {
@@ -141,6 +174,8 @@ def test_tables_say_what_the_file_does(published: Publication) -> None:
     expected = rms(grids["hyper"][:, :, 0].ravel()) - rms(grids["fixed"][:, :, 0].ravel())
     assert minus[table.columns.index("in range, 1 step")].split(" [")[0] == f"{expected:+.3f}"
     assert "difference of root mean squares" in differences.note
+    assert "[95 % interval over 2 training seeds and 3 systems]" in table.note
+    assert "[95 % interval over 2 training seeds and 3 systems]" in differences.note
 
 
 def test_a_change_in_mid_episode_is_judged_and_published(published: Publication) -> None:
