@@ -88,10 +88,14 @@ class Cell:
         return (self.folder / DIVERGED).is_file()
 
     def missing(self, stages: tuple[str, ...]) -> list[str]:
-        """Those steps of the stages that have something to do; after a training, all."""
+        """Those steps of the stages that have something to do; after a training, all.
+
+        A training that has begun and not ended is not judged: its scores would stay when it goes on.
+        """
         asked = [s for s in self.steps if s.partition(" ")[0] in stages]
-        if "train" in asked and not self.done("train"):
-            return asked
+        begun = (self.folder / "config.yaml").is_file()
+        if asked and ("train" in asked or begun) and not self.done("train"):
+            return asked if "train" in asked else []
         return [s for s in asked if not self.done(s)]
 
     def check_training(self) -> None:

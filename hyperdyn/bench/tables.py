@@ -50,9 +50,8 @@ def prediction_table(p: Publication) -> Table:
     """NRMSE a few steps ahead on every split, with the usual K."""
     keys = [(s, h) for s in p.about["protocol"]["splits"] for h in shown_steps(p)]
     columns = ("NRMSE", *(f"{SHORT.get(s, s)}, {steps_text(h)}" for s, h in keys))
-    return _errors(
-        p, "Prediction", columns, [lambda m, s=s, h=h: _error(p, m, s, h) for s, h in keys], _usual(p) + ", "
-    )  # type: ignore[misc]
+    found = [lambda m, s=s, h=h: _error(p, m, s, h) for s, h in keys]
+    return _errors(p, "Prediction", columns, found, f"{_usual(p)}, ")
 
 
 def adaptation(p: Publication) -> Table:

@@ -177,3 +177,5 @@ def _merge(suite: Suite, place: Place, folder: Path) -> None:
         )
     for path in write_pages(suite, publications, folder):
         print(f"open {path}")
+    for path in sorted({*folder.glob("*.json")} - {folder / f"{p.family}.json" for p in publications}):
+        print(f"{path} was made earlier and is in none of these tables: none of its cells are in {place.root}")

@@ -136,7 +136,7 @@ def test_what_is_published_was_made_as_the_suite_says_now(whole: Path, monkeypat
     assert (whole / "results/tiny/pendulum.json").read_bytes() == before
 
 
-def test_a_part_says_which_part_it_is(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_says_which_part_it_is(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     """hyper diverged with seed 1, and fixed is trained with it and not evaluated yet: neither has scores of seed 1."""
     shutil.copytree(whole, tmp_path / "part")
     cells = tmp_path / "part/runs/bench/tiny/pendulum"
@@ -144,7 +144,10 @@ def test_a_part_says_which_part_it_is(whole: Path, tmp_path: Path, monkeypatch: 
     (cells / "hyper-1" / DIVERGED).write_text("the training loss is not finite")
     trained = Results.load(cells / "fixed-1/results.json")
     replace(trained, prediction=(), change=(), uncertainty=()).save(cells / "fixed-1/results.json")
+    (tmp_path / "part/results/tiny/ant_slope.json").write_text("{}")
     assert bench(tmp_path / "part", monkeypatch, "stages=[merge]") == 0
+    (earlier,) = [line for line in capsys.readouterr().out.splitlines() if "was made earlier" in line]
+    assert "ant_slope.json" in earlier
     p = Publication.load(tmp_path / "part/results/tiny/pendulum.json")
     assert p.about["seeds"] == [0]
     assert {(c["method"], c["seed"]) for c in p.about["cells"]} == {("hyper", 0), ("fixed", 0)}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
 from hyperdyn.bench.cells import Cell, Place
 from hyperdyn.bench.check import _change
@@ -16,6 +17,7 @@ from hyperdyn.bench.planning_tables import planning_tables
 from hyperdyn.bench.publication import Publication
 from hyperdyn.bench.suite import Suite
 from hyperdyn.bench.tables import adaptation, overview, paired_table, tuning_table
+from hyperdyn.config import compose
 from hyperdyn.evaluate.paired import error_ratio
 from hyperdyn.evaluate.results import CEILING, FLOOR, ChangeScore, PlanningScore, PredictionScore, Results
 
@@ -152,3 +154,18 @@ def test_a_change_is_judged_when_all_systems_are_or_are_said_to_be_left_out(tmp_
     assert cell.done("change")
     Results("ant_cripple", change=(replace(score, dropped=0),)).save(cell.results)
     assert not cell.done("change")
+
+
+def test_half_a_training_is_not_judged(tmp_path: Path) -> None:
+    suite = Suite.read(
+        {
+            "name": "s", "methods": {"fixed": {}}, "seeds": [0], "families": {"pendulum": {}}, "reference": "fixed",
+            "executed": [8], "collect": [],
+        }
+    )  # fmt: skip
+    cell = Cell(suite, Place(tmp_path, tmp_path), suite.families["pendulum"], suite.methods["fixed"], 0)
+    assert cell.missing(("evaluate",)) == ["evaluate"]  # such lines may be printed before there is a folder
+    cell.folder.mkdir(parents=True)
+    OmegaConf.save(compose("train", cell.arguments("train")[1:]), cell.folder / "config.yaml")
+    assert cell.missing(("evaluate",)) == []
+    assert cell.missing(("train", "evaluate")) == ["train", "evaluate"]
