@@ -19,6 +19,7 @@ class Preemption(Callback):
 
     A round of on-policy data that the step ends in is played before. It must be the last of a trainer's callbacks.
     Lightning's own handler broadcasts from inside the signal, amid the collectives of a step; this one only takes note.
+    The handler from before the fit comes back when Lightning puts back those that its own had replaced.
 
     path: of the checkpoint.
     """
@@ -26,16 +27,10 @@ class Preemption(Callback):
     def __init__(self, path: Path) -> None:
         self.path = path
         self._asked = False
-        self._before: Any = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGTERM, self._take_note)
-
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGTERM, self._before)
-            self._before = None
+            signal.signal(signal.SIGTERM, self._take_note)
 
     def _take_note(self, *_: object) -> None:
         self._asked = True

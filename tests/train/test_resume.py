@@ -1,6 +1,9 @@
 """A run that was interrupted and continued is the run that was not, to the last bit."""
 
+import gc
 import shutil
+import signal
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +148,25 @@ def test_what_is_done_at_an_epochs_end_is_done_once_however_a_run_was_cut(
     assert read_checkpoint(Path(cut.run_dir) / "checkpoints/last.ckpt")["global_step"] == goes_on_from
     assert run(cut, EpochEnds()) == whole
     assert whole[1] == [3, 6, 9, 12 if length else STEPS]
+
+
+def living(kind: type) -> set[int]:
+    gc.collect()
+    return {id(o) for o in gc.get_objects() if isinstance(o, kind)}
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_training_leaves_nothing_behind_in_its_process(
+    fails: bool, cfg: DictConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what runs after it does not end when it is asked to, and a suite's cells fill the memory."""
+    plugins = build.plugins
+    monkeypatch.setattr(build, "plugins", lambda *a, **k: [*plugins(*a, **k), *([StopAt()] if fails else [])])
+    before, others = signal.getsignal(signal.SIGTERM), living(Trainer)
+    with pytest.raises(ConnectionAbortedError) if fails else nullcontext():
+        train(cfg)
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert living(Trainer) <= others
 
 
 def test_a_run_leaves_what_load_needs(cfg: DictConfig) -> None:
