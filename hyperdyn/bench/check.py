@@ -114,10 +114,9 @@ def _prediction(p: Publication) -> Iterator[Fault]:
     protocol = p.about["protocol"]
     wanted = {
         (m, s, k, seed, protocol["context"])
-        for m in p.about["methods"]
+        for m, seed in p.trainings
         for s in protocol["splits"]
         for k in protocol["history_sizes"]
-        for seed in p.about["seeds"]
     }
     records = [(r.method, r.split, r.history, r.seed, r.context) for r in p.results.prediction]
     if lost := sorted(wanted - set(records)):
@@ -169,8 +168,7 @@ def _planning(p: Publication) -> Iterator[Fault]:
 
 
 def _way(p: Publication, name: str, way: Mapping[str, Any]) -> Iterator[Fault]:
-    runs = [(m, seed) for m in p.about["methods"] for seed in p.about["seeds"]]
-    wanted = {(m, s, seed) for s in way["splits"] for m, seed in [*runs, (FLOOR, 0), (CEILING, 0)]}
+    wanted = {(m, s, seed) for s in way["splits"] for m, seed in [*p.trainings, (FLOOR, 0), (CEILING, 0)]}
     own = [r for r in p.results.planning if belongs(r, way)]
     if lost := sorted(wanted - {(r.method, r.split, r.seed) for r in own}):
         expected = f"{len(wanted)} of (method, split, seed), under {way['planner']}"
@@ -192,7 +190,7 @@ def _change(p: Publication) -> Iterator[Fault]:
         if p.results.change:
             yield Fault(f"{len(p.results.change)} scores are of a change that was not announced", "some", "none", RERUN)
         return
-    wanted = {(m, seed, f"K = {k}") for m in p.about["methods"] for seed in p.about["seeds"] for k in way["windows"]}
+    wanted = {(m, seed, f"K = {k}") for m, seed in p.trainings for k in way["windows"]}
     if lost := sorted(wanted - {(r.method, r.seed, r.adaptation) for r in p.results.change}):
         yield Fault(f"{len(lost)} scores of the change are missing", few(lost), f"{len(wanted)}", RERUN)
     announced = (way["split"], way["step"], way["systems"], way["steps"])

@@ -65,7 +65,7 @@ def _tuning(p: Publication, name: str, about: Mapping[str, Any]) -> Iterator[Fau
 
 def _cells(p: Publication) -> Iterator[Fault]:
     there = {(c["method"], c["seed"]) for c in p.about["cells"]}
-    wanted = {(m, seed) for m in p.about["methods"] for seed in p.about["seeds"]}
+    wanted = set(p.trainings)
     if there != wanted:
         yield Fault(
             "trainings",

@@ -46,6 +46,12 @@ class Publication:
     def family(self) -> str:
         return self.results.family
 
+    @property
+    def trainings(self) -> list[tuple[str, int]]:
+        """Method and seed of each training that the file announces scores of: all but those stated as diverged."""
+        lost = {(d["method"], d["seed"]) for d in self.about.get("diverged_trainings", ())}
+        return [(m, s) for m in self.about["methods"] for s in self.about["seeds"] if (m, s) not in lost]
+
     def save(self, path: Path | str) -> None:
         self.results.save(path, about={"bench": dict(self.about)})
 

@@ -76,6 +76,16 @@ def test_a_whole_file_has_no_fault(file: Path) -> None:
     assert main(["bench-check", str(file)]) == 0
 
 
+def test_a_training_that_is_said_to_have_diverged_is_not_missed(file: Path) -> None:
+    def state_it(content: dict[str, Any]) -> None:
+        forget_a_seed(content)
+        about = content["bench"]
+        about["cells"] = [c for c in about["cells"] if (c["method"], c["seed"]) != ("hyper", 1)]
+        about["diverged_trainings"] = [{"method": "hyper", "seed": 1}]
+
+    assert changed(file, state_it) == []
+
+
 def forget_a_seed(content: dict[str, Any]) -> None:
     content["prediction"] = [r for r in content["prediction"] if (r["method"], r["seed"]) != ("hyper", 1)]
 
