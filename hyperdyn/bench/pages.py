@@ -78,9 +78,13 @@ def heat_map(p: Publication, names: Sequence[str]) -> Figure | None:
             errors[method] = np.concatenate([rms(r.T) for r in rows])
     a, b = (family.factors[name] for name in names)
     boxes = [(across, up) for across in _covered(a) for up in _covered(b)]
-    labels = (f"{names[0]} [{a.unit}]", f"{names[1]} [{b.unit}]")
     heading = f"Where it fails: error 1 step ahead, K = {history} ({p.family})"
+    labels = (_labelled(names[0], a), _labelled(names[1], b))
     return error_map(places, errors, labels, boxes, log=(a.log, b.log), heading=heading) if errors else None
+
+
+def _labelled(name: str, factor: Factor) -> str:
+    return name if factor.unit == "1" else f"{name} [{factor.unit}]"
 
 
 def _covered(factor: Factor) -> NDArray[np.float64]:

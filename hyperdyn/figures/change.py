@@ -50,10 +50,12 @@ def error_around_change(results: Results) -> Figure:
         ax.axvline(0, color=INK, lw=1.0)
         ax.set_xlabel("steps from the change")
         title(ax, method)
+    top = max(ax.get_ylim()[1] for ax in cells[: len(panels)])
     for row in axes:
         row[0].set_ylabel("NRMSE, 1 step ahead")
-        row[0].set_ylim(bottom=0)
-    axes[0][-1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9, frameon=False)
+        row[0].set_ylim(0, top)
+    named = {label: line for ax in cells for line, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    axes[0][-1].legend(named.values(), named, loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9, frameon=False)
     note = f"means of {BIN} steps with 95 % intervals over training runs and systems"
     headline(figure, f"A change in mid-episode: error until the model finds out ({results.family})", note)
     return figure

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import LogFormatterSciNotation
 from numpy.typing import NDArray
 
 from hyperdyn.figures.style import INK, headline, new_figure, title
@@ -49,12 +51,14 @@ def error_map(
             corner, size = (across[0], up[0]), (np.ptp(across), np.ptp(up))
             ax.add_patch(Rectangle(corner, *size, fill=False, ec=INK, ls="--", lw=1.4))
         ax.set_xlabel(names[0])
-        ax.set_ylabel(names[1])
         ax.grid(visible=False)
         title(ax, method)
+    for row in axes:
+        row[0].set_ylabel(names[1])
     for ax in panels[len(errors) :]:
         ax.set_axis_off()
-    figure.colorbar(ScalarMappable(norm, "viridis_r"), ax=panels, label="NRMSE", shrink=0.8)
+    bar = figure.colorbar(ScalarMappable(norm, "viridis_r"), ax=panels, label="NRMSE", shrink=0.8)
+    _plain_numbers(bar.ax.yaxis)
     note = f"dots are systems; a place shows the root mean square of the {NEAR} nearest; dashed: what training covers"
     headline(figure, heading, note)
     return figure
@@ -85,5 +89,19 @@ def _map(ax: Axes, places: Doubles, error: Doubles, norm: LogNorm, log: tuple[bo
     ax.scatter(
         places[:, 0], places[:, 1], c=error, norm=norm, cmap="viridis_r", s=18, edgecolors="white", linewidths=0.6
     )
-    for scale, which in zip(log, (ax.set_xscale, ax.set_yscale), strict=True):
+    for scale, which, axis in zip(log, (ax.set_xscale, ax.set_yscale), (ax.xaxis, ax.yaxis), strict=True):
         which("log" if scale else "linear")
+        if scale:
+            _plain_numbers(axis)
+
+
+class _Plain(LogFormatterSciNotation):
+    """0.6 instead of 6 x 10^-1, at the ticks that would be labelled."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}" if super().__call__(x, pos) else ""
+
+
+def _plain_numbers(axis: Axis) -> None:
+    axis.set_major_formatter(_Plain())
+    axis.set_minor_formatter(_Plain(labelOnlyBase=False))

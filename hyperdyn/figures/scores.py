@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,10 +16,13 @@ from hyperdyn.evaluate import summary
 from hyperdyn.evaluate.results import CEILING, FLOOR, Results
 from hyperdyn.evaluate.summary import SPLIT_LABELS, Summary
 from hyperdyn.figures.style import FAINT, INK, Look, colours, headline, legend, looks, new_figure, title
+from hyperdyn.statistics import Interval
 
 NOTE = "95 % intervals over training runs and systems"
 FEW = 7
-"""Methods up to which names stand below bars and a legend inside a panel."""
+"""Methods up to which names stand below bars, a legend inside a panel and intervals around lines."""
+IN_VIEW = 2.5
+"""Times the median method's largest error: a panel ends there, so that one that diverges leaves the others in view."""
 
 
 def adaptation_curve(results: Results, step: int) -> Figure:
@@ -36,7 +40,7 @@ def adaptation_curve(results: Results, step: int) -> Figure:
         ax.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
         ax.set_xlim(-0.25, 1.3 * max(histories, default=1))
     ahead = "1 step" if step == 1 else f"{step} steps"
-    headline(figure, f"Adapting: error {ahead} ahead as the history grows ({results.family})", NOTE)
+    headline(figure, f"Adapting: error {ahead} ahead as the history grows ({results.family})", _note(results))
     return figure
 
 
@@ -51,7 +55,8 @@ def error_by_horizon(results: Results, history: int) -> Figure:
     )
     for ax in figure.axes:
         ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
-    headline(figure, f"Looking ahead: error along the horizon, K = {history} ({results.family})", NOTE)
+    heading = f"Looking ahead: error along the horizon, K = {history} ({results.family})"
+    headline(figure, heading, _note(results))
     return figure
 
 
@@ -127,15 +132,20 @@ def _panels(
     results: Results, xs: Sequence[int], score: Callable[[str, str, int], Summary | None], xlabel: str
 ) -> Figure:
     splits, methods = summary.splits_of(results.prediction), summary.methods_of(results.prediction)
-    figure, axes = new_figure(len(splits), share=True)
+    figure, axes = new_figure(len(splits))
     look = looks(methods)
     for ax, split in zip(axes[0], splits, strict=True):
+        ax.set_ylim(bottom=0)
+        highest = {}
         for method in methods:
-            _line(ax, [(x, s) for x in xs if (s := score(method, split, x)) is not None], method, look[method])
+            points = [(x, s.interval) for x in xs if (s := score(method, split, x)) is not None]
+            if finite := [(x, i) for x, i in points if np.isfinite(i.value)]:
+                _line(ax, finite, method, look[method], band=len(methods) <= FEW)
+                highest[method] = max(i.value for _, i in finite)
+        _keep_in_view(ax, highest)
         ax.set_xlabel(xlabel)
         title(ax, SPLIT_LABELS.get(split, split))
     axes[0][0].set_ylabel("NRMSE (1 = mean change)")
-    axes[0][0].set_ylim(bottom=0)
     if len(methods) <= FEW:
         legend(axes[0][0])
     else:
@@ -143,12 +153,27 @@ def _panels(
     return figure
 
 
-def _line(ax: Axes, points: list[tuple[int, Summary]], method: str, look: Look) -> None:
-    finite = [(x, s.interval) for x, s in points if np.isfinite(s.interval.value)]
-    if not finite:
-        return
-    xs, intervals = zip(*finite, strict=True)
-    ax.fill_between(xs, [i.low for i in intervals], [i.high for i in intervals], color=look.colour, alpha=0.14, lw=0)
+def _note(results: Results) -> str:
+    return NOTE if len(summary.methods_of(results.prediction)) <= FEW else "intervals: in the tables"
+
+
+def _keep_in_view(ax: Axes, highest: Mapping[str, float]) -> None:
+    """End the panel before lines that lie far above the others, and name them."""
+    top = IN_VIEW * float(np.median(list(highest.values()))) if highest else 0.0
+    if beyond := [method for method, error in highest.items() if error > top]:
+        ax.set_ylim(0, top)
+        names = textwrap.fill(f"higher: {', '.join(beyond)}", 40)
+        ax.annotate(
+            names, (0.99, 0.99), xycoords="axes fraction", ha="right", va="top", fontsize=8, color=FAINT,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+        )  # fmt: skip
+
+
+def _line(ax: Axes, points: Sequence[tuple[int, Interval]], method: str, look: Look, band: bool) -> None:
+    xs, intervals = zip(*points, strict=True)
+    if band:
+        low, high = [i.low for i in intervals], [i.high for i in intervals]
+        ax.fill_between(xs, low, high, color=look.colour, alpha=0.14, lw=0)
     ax.plot(
         xs, [i.value for i in intervals], color=look.colour, ls=look.dashes, marker=look.marker, markersize=3.5,
         markevery=max(1, len(xs) // 12), label=method,

@@ -36,6 +36,17 @@ def test_the_horizon_figure_is_the_error_against_steps_ahead() -> None:
     np.testing.assert_allclose(line.get_xydata(), [[1, 0.24], [2, 0.6]])
 
 
+def test_a_method_that_diverges_is_named_and_leaves_the_others_in_view() -> None:
+    def scores(method: str, last: float) -> list[PredictionScore]:
+        return [PredictionScore(method, "interpolation", 16, 0, "support", ((0.2, last),) * 3, ((1.0,), (2.0,)))]
+
+    calm = [score for method in "abcd" for score in scores(method, 0.4)]
+    ax = error_by_horizon(Results("f", tuple(calm + scores("wild", 5000.0))), history=16).axes[0]
+    assert 0.4 < ax.get_ylim()[1] < 2
+    assert [t.get_text() for t in ax.texts] == ["higher: wild"]
+    assert not error_by_horizon(Results("f", tuple(calm)), history=16).axes[0].texts
+
+
 def test_bars_are_returns_between_two_lines() -> None:
     ax = return_bars(results()).axes[0]
     assert [bar.get_height() for bar in ax.patches] == [50.0]

@@ -162,3 +162,12 @@ def test_methods_without_a_recursive_form_have_a_panel_each_in_rows_of_four(meth
     drawn = [ax for ax in error_around_change(given).axes if ax.axison]
     assert [ax.get_title(loc="left") for ax in drawn] == [f"m{i}" for i in range(methods)]
     assert {ax.get_subplotspec().get_gridspec().ncols for ax in drawn} == {min(4, methods)}
+
+
+def test_panels_share_a_scale_and_one_legend_names_the_lines_of_all() -> None:
+    scores = [score(curve(range(5)), f"m{i}") for i in range(5)]
+    scores += [score(curve(range(5), top=3.0), "m4", adaptation="gamma = 0.9")]
+    drawn = [ax for ax in error_around_change(Results("f", change=tuple(scores))).axes if ax.axison]
+    assert len({ax.get_ylim() for ax in drawn}) == 1
+    (legend,) = [ax.get_legend() for ax in drawn if ax.get_legend()]
+    assert [text.get_text() for text in legend.get_texts()] == ["K = 4", "gamma = 0.9"]
