@@ -184,7 +184,7 @@ def _bar(ax: Axes, x: int, s: Summary, colour: str, share: float | None, spec: s
     value, low, high = s.interval.value, s.interval.low, s.interval.high
     ax.bar(x, value, width=0.62, color=colour)
     ax.errorbar(x, value, [[max(0.0, value - low)], [max(0.0, high - value)]], color=INK, capsize=3, lw=1.2)
-    percent = "" if share is None else f"\n{100 * share:.0f} %"
+    percent = "" if share is None else f"\n{round(100 * share)} %"
     ax.annotate(
         f"{value:{spec}}{percent}", (x, max(high, 0)), (0, 4), textcoords="offset points", ha="center", va="bottom",
         fontsize=9, linespacing=1.15,

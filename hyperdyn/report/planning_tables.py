@@ -33,7 +33,7 @@ def planning_table(results: Results) -> Table:
 def with_share(results: Results, method: str, split: str, text: str) -> str:
     """The text of a return, and its share of the simulator's where there is one."""
     share = None if method == CEILING else summary.share_of_ceiling(results, method, split)
-    return text if share is None else f"{text}  {100 * share:.0f} %"
+    return text if share is None else f"{text}  {round(100 * share)} %"
 
 
 def success_tables(results: Results) -> list[Table]:

@@ -120,7 +120,7 @@ def _headlines(results: Results) -> list[tuple[str, str]]:
         share = summary.share_of_ceiling(results, method, split)
         if share is not None and method not in (FLOOR, CEILING):
             tiles.append(
-                (f"{100 * share:.0f} %", f"of the simulator's return, planning with {method} on unseen systems")
+                (f"{round(100 * share)} %", f"of the simulator's return, planning with {method} on unseen systems")
             )
     return tiles
 
