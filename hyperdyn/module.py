@@ -18,6 +18,7 @@ from torch.nn import functional
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import ConfigError, DivergedError
 from hyperdyn.models.base import AbstractDynamics, rollout_with_std
+from hyperdyn.nn.encoders.base import AbstractHistoryEncoder
 from hyperdyn.types import Batch, Context, Expert, Transitions
 
 CHECKPOINT_VERSION = 2
@@ -43,6 +44,8 @@ class DynamicsModule(LightningModule):
 
     Args:
         lr, optimiser, weight_decay: "adam" or "adamw", fused.
+        encoder_lr: rate of the parameters of the model's history encoders, None for `lr`. At the rate that suits the
+            rest, an encoder may learn codes that say nothing, and the model then ignores its history.
         warmup_steps: linear warm-up.
         schedule: afterwards "cosine", to zero at the end of training, or "constant".
         rollout_from: optimiser step from which rows are rolled out all T steps; before it, one step only.
@@ -56,6 +59,7 @@ class DynamicsModule(LightningModule):
         family: Family | None = None,
         *,
         lr: float = 4e-3,
+        encoder_lr: float | None = None,
         optimiser: Literal["adam", "adamw"] = "adam",
         weight_decay: float = 0.0,
         warmup_steps: int = 100,
@@ -76,6 +80,7 @@ class DynamicsModule(LightningModule):
         self.model = model
         self.family = family
         self.lr = lr
+        self.encoder_lr = encoder_lr
         self.optimiser = optimiser
         self.weight_decay = weight_decay
         self.warmup_steps = warmup_steps
@@ -156,10 +161,19 @@ class DynamicsModule(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         kind = torch.optim.Adam if self.optimiser == "adam" else torch.optim.AdamW
-        optimiser = kind(self.parameters(), lr=self.lr, weight_decay=self.weight_decay, fused=True)
+        optimiser = kind(self._groups(), lr=self.lr, weight_decay=self.weight_decay, fused=True)
         total = max(1, int(self.trainer.estimated_stepping_batches)) if self.schedule == "cosine" else None
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda i: warmup_cosine(i, self.warmup_steps, total))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """Parameters by their rate."""
+        if self.encoder_lr is None:
+            return [{"params": list(self.parameters())}]
+        encoders = [m for m in self.model.modules() if isinstance(m, AbstractHistoryEncoder)]
+        slow = {p for encoder in encoders for p in encoder.parameters()}
+        rest = {"params": [p for p in self.parameters() if p not in slow]}
+        return [rest, {"params": [p for p in self.parameters() if p in slow], "lr": self.encoder_lr}]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["hyperdyn"] = {"version": CHECKPOINT_VERSION, **self.recipe}

@@ -211,6 +211,20 @@ def test_a_constant_rate_stays_where_the_warm_up_left_it(cfg: DictConfig) -> Non
     assert objects.trainer.optimizers[0].param_groups[0]["lr"] == pytest.approx(0.0)
 
 
+def weights(cfg: DictConfig, encoder_lr: float | None, steps: int = STEPS) -> dict[str, torch.Tensor]:
+    run = {"run_dir": f"{cfg.run_dir}-{encoder_lr}-{steps}", "module": {"encoder_lr": encoder_lr}}
+    _, objects = train(OmegaConf.merge(cfg, run, {"trainer": {"max_steps": steps}}))
+    return dict(objects.module.model.named_parameters())
+
+
+def test_a_history_encoder_may_have_a_rate_of_its_own(cfg: DictConfig) -> None:
+    plain, same = weights(cfg, None), weights(cfg, cfg.module.lr)
+    assert [key for key in plain if not torch.equal(plain[key], same[key])] == []
+    early, late = weights(cfg, 0.0, steps=2), weights(cfg, 0.0)
+    stood = {key for key in early if torch.equal(early[key], late[key])}
+    assert stood == {key for key in early if key.startswith("encoder.")}
+
+
 def test_mixed_precision_trains_and_others_are_refused(cfg: DictConfig) -> None:
     _, objects = train(OmegaConf.merge(cfg, {"trainer": {"precision": "bf16-mixed"}}))
     assert all(torch.isfinite(p).all() and p.dtype == torch.float32 for p in objects.module.parameters())
