@@ -75,6 +75,8 @@ class DynamicsModule(LightningModule):
             raise ConfigError("unknown optimiser", got=optimiser, expected="adam or adamw", fix="optimiser=adam")
         if schedule not in ("cosine", "constant"):
             raise ConfigError("unknown schedule", got=schedule, expected="cosine or constant", fix="schedule=cosine")
+        if encoder_lr is not None and encoder_lr < 0:
+            raise ConfigError("encoder_lr is a learning rate", got=encoder_lr, expected="0 or more, or null for lr")
         if not 0 < rollout_rows <= 1:
             raise ConfigError("rollout_rows is a share of the rows", got=rollout_rows, expected="in (0, 1]")
         self.model = model

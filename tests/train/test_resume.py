@@ -223,6 +223,8 @@ def test_a_history_encoder_may_have_a_rate_of_its_own(cfg: DictConfig) -> None:
     early, late = weights(cfg, 0.0, steps=2), weights(cfg, 0.0)
     stood = {key for key in early if torch.equal(early[key], late[key])}
     assert stood == {key for key in early if key.startswith("encoder.")}
+    with pytest.raises(ConfigError, match="0 or more, or null"):  # torch would climb the loss
+        weights(cfg, -1e-3)
 
 
 def test_mixed_precision_trains_and_others_are_refused(cfg: DictConfig) -> None:
