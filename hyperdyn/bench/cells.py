@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -108,10 +108,10 @@ class Cell:
                 fix="give the suite another name, or delete this folder to train it anew",
             )
 
-    @cached_property
+    @property
     def _wanted(self) -> DictConfig:
         """The configuration of its training."""
-        return compose("train", self._train())
+        return _training(self._train())
 
     def _train(self) -> Overrides:
         own = (*self.method.train, *self.method.families.get(self.family.name, ()))
@@ -220,6 +220,12 @@ def typed(arguments: list[str]) -> str:
 @cache
 def _composed(command: str, overrides: Overrides) -> DictConfig:
     return compose(command, ["runs=none", *overrides])
+
+
+@cache
+def _training(overrides: Overrides) -> DictConfig:
+    """The configuration of a training; trials are looked at several times, each time as other cells."""
+    return compose("train", overrides)
 
 
 def _differences(kept: Any, wanted: Any, asked: Overrides) -> list[str]:

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from hyperdyn.bench.cells import Cell, Place
@@ -183,8 +184,8 @@ def _check_episodes(suite: Suite, tuning: Tuning) -> None:
     for name in tuning.families:
         family = suite.families[name]
         calls = suite.collect if family.collect is None else family.collect
-        taken = {compose("collect", [f"env={name}", *call]).seed for call in (*calls, _evaluation(suite, family))}
-        own = compose("collect", [f"env={name}", *tuning.evaluation]).seed
+        taken = {_seed(name, call) for call in (*calls, _evaluation(suite, family))}
+        own = _seed(name, tuning.evaluation)
         if own in taken:
             raise ConfigError(
                 "trials would be judged on episodes of the training or of the table",
@@ -192,6 +193,12 @@ def _check_episodes(suite: Suite, tuning: Tuning) -> None:
                 expected=f"a seed of its own, none of {sorted(taken)}",
                 fix=f"tuning.evaluation: [seed={max(taken) + 1000}]",
             )
+
+
+@cache
+def _seed(family: str, collect: Overrides) -> int:
+    """Of the episodes that a call collects; every method's trials ask for it, and composing takes long."""
+    return int(compose("collect", [f"env={family}", *collect]).seed)
 
 
 def _evaluation(suite: Suite, family: BenchFamily) -> Overrides:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
+from hyperdyn.bench import cells as cells_module
 from hyperdyn.bench import tuning
 from hyperdyn.bench.cells import Cell, Place, cells
 from hyperdyn.bench.check import faults
@@ -19,6 +21,7 @@ from hyperdyn.bench.suite import Suite
 from hyperdyn.bench.tables import tuning_table
 from hyperdyn.cli import main
 from hyperdyn.commands.cells import try_settings
+from hyperdyn.config import compose
 from hyperdyn.errors import ConfigError, DivergedError
 from hyperdyn.evaluate.results import PredictionScore, Results
 from hyperdyn.module import DynamicsModule
@@ -230,3 +233,23 @@ def test_a_method_is_a_row_of_its_own_and_declares_no_trials() -> None:
     with pytest.raises(ConfigError, match=r"unknown key in methods\.fixed"):
         suite(methods={"fixed": {"tuning": {"trials": 4}}})
     assert isinstance(tuning.trials(suite(), Place(Path(), Path()), ["fixed"])[0], Cell)
+
+
+def test_looking_at_trials_again_composes_nothing_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Composing takes a sixth of a second: with many methods all that a command that goes on does at first."""
+    many = suite(methods={name: {} for name in ("fixed", "concat", "film")})
+    composed: list[tuple[str, ...]] = []
+
+    def counted(name: str, overrides: Sequence[str] = ()) -> DictConfig:
+        composed.append((name, *overrides))
+        return compose(name, overrides)
+
+    for where in (cells_module, tuning):
+        monkeypatch.setattr(where, "compose", counted)
+    for method in [*many.methods, *many.methods]:
+        for cell in tuning.trials(many, Place(tmp_path, tmp_path), [method]):
+            cell.folder.mkdir(parents=True, exist_ok=True)
+            (cell.folder / "config.yaml").write_text("seed: 1")
+            with pytest.raises(ConfigError, match="another configuration"):
+                cell.check_training()
+    assert len(composed) == len(set(composed)) >= 6  # the training of each trial, once
