@@ -16,7 +16,7 @@ from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forwar
 from torch.nn import functional
 
 from hyperdyn.envs.spec import Family
-from hyperdyn.errors import ConfigError, DivergedError
+from hyperdyn.errors import CheckpointError, ConfigError, DivergedError
 from hyperdyn.models.base import AbstractDynamics, rollout_with_std
 from hyperdyn.nn.encoders.base import AbstractHistoryEncoder
 from hyperdyn.types import Batch, Context, Expert, Transitions
@@ -179,6 +179,18 @@ class DynamicsModule(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["hyperdyn"] = {"version": CHECKPOINT_VERSION, **self.recipe}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Raises CheckpointError if the run to be continued has other rates: torch would keep those, without a word."""
+        saved = checkpoint["lr_schedulers"][0]["base_lrs"]
+        asked = [self.lr] if self.encoder_lr is None else [self.lr, self.encoder_lr]
+        if saved != asked:
+            raise CheckpointError(
+                "a run goes on at the rates it began with: module.lr, and module.encoder_lr where it has one",
+                got=asked,
+                expected=saved,
+                fix="those rates, or ckpt=null and another run_dir to begin anew",
+            )
 
 
 @contextmanager

@@ -227,6 +227,13 @@ def test_a_history_encoder_may_have_a_rate_of_its_own(cfg: DictConfig) -> None:
         weights(cfg, -1e-3)
 
 
+def test_a_run_goes_on_at_its_own_rates(cfg: DictConfig) -> None:
+    train(cfg)
+    for rates in ({"lr": 5e-3}, {"encoder_lr": 1e-2}):
+        with pytest.raises(CheckpointError, match="rates it began with"):
+            train(OmegaConf.merge(cfg, {"ckpt": "last", "module": rates}))
+
+
 def test_mixed_precision_trains_and_others_are_refused(cfg: DictConfig) -> None:
     _, objects = train(OmegaConf.merge(cfg, {"trainer": {"precision": "bf16-mixed"}}))
     assert all(torch.isfinite(p).all() and p.dtype == torch.float32 for p in objects.module.parameters())
