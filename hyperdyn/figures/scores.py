@@ -135,13 +135,13 @@ def _panels(
     figure, axes = new_figure(len(splits))
     look = looks(methods)
     for ax, split in zip(axes[0], splits, strict=True):
-        ax.set_ylim(bottom=0)
         highest = {}
         for method in methods:
             points = [(x, s.interval) for x in xs if (s := score(method, split, x)) is not None]
             if finite := [(x, i) for x, i in points if np.isfinite(i.value)]:
                 _line(ax, finite, method, look[method], band=len(methods) <= FEW)
                 highest[method] = max(i.value for _, i in finite)
+        ax.set_ylim(bottom=0)  # after the lines: it ends the scaling of the axis to what is drawn
         _keep_in_view(ax, highest)
         ax.set_xlabel(xlabel)
         title(ax, SPLIT_LABELS.get(split, split))

@@ -47,6 +47,13 @@ def test_a_method_that_diverges_is_named_and_leaves_the_others_in_view() -> None
     assert not error_by_horizon(Results("f", tuple(calm)), history=16).axes[0].texts
 
 
+def test_errors_above_the_mean_change_are_in_view() -> None:
+    scores = [PredictionScore("a", "interpolation", 16, 0, "support", ((0.2, 1.7),) * 3, ((1.0,), (2.0,)))]
+    low, high = error_by_horizon(Results("f", tuple(scores)), history=16).axes[0].get_ylim()
+    assert low == 0
+    assert 1.7 <= high < 2
+
+
 def test_bars_are_returns_between_two_lines() -> None:
     ax = return_bars(results()).axes[0]
     assert [bar.get_height() for bar in ax.patches] == [50.0]
