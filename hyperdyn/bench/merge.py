@@ -28,7 +28,7 @@ from hyperdyn.evaluate.manifest import EvaluationManifest
 from hyperdyn.evaluate.results import MethodFacts, PredictionScore, Results
 from hyperdyn.shards.store import ShardStore
 
-PACKAGES = ("hyperdyn", "torch", "lightning", "mujoco", "gymnasium", "numpy")
+PACKAGES = ("hyperdyn", "torch", "lightning", "mujoco", "pybullet", "gymnasium", "numpy")
 ELSEWHERE = ("run_dir", "data_dir", "name", "overrides", "ckpt", "checkpoint_every")
 """Keys of a training's configuration that do not change what comes out."""
 

@@ -18,7 +18,7 @@ from hyperdyn.report.tables import change_tables, pose_tables, uncertainty_table
 
 def overview(publications: Sequence[Publication]) -> Table:
     """Every method on every family: one step ahead, unseen systems in range, the usual K."""
-    methods = list(dict.fromkeys(m for p in publications for m in _methods(p)))
+    methods = list(dict.fromkeys(m for p in _fullest_first(publications) for m in _methods(p)))
     cells = [[_error(p, m, _main_split(p), 1) for p in publications] for m in methods]
     ceilings = {m for p in publications for m in _methods(p) if p.about["methods"][m]["ceiling"]}
     contenders = [i for i, m in enumerate(methods) if m not in ceilings]
@@ -84,7 +84,7 @@ def tuning_table(publications: Sequence[Publication]) -> Table | None:
     found = next((t for p in publications if (t := p.about["protocol"].get("tuning"))), None)
     if found is None:
         return None
-    records = {m: a["tuning"]["tried"] for p in publications for m, a in p.about["methods"].items()}
+    records = {m: a["tuning"]["tried"] for p in _fullest_first(publications) for m, a in p.about["methods"].items()}
     rows = tuple(
         (m, *(MISSING if t["error"] is None else f"{t['error']:.3f}" for t in tried)) for m, tried in records.items()
     )
@@ -171,6 +171,11 @@ def _errors(
     rows = interval_rows(methods, cells, ".3f")
     contenders = [i for i, m in enumerate(methods) if not p.about["methods"][m]["ceiling"]]
     return Table(title, columns, rows, note + over_text(methods, cells), best_cells(cells, contenders))
+
+
+def _fullest_first(publications: Sequence[Publication]) -> list[Publication]:
+    """So that methods of some families alone keep their place in the suite's order."""
+    return sorted(publications, key=lambda p: -len(p.about["methods"]))
 
 
 def _methods(p: Publication) -> list[str]:

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from hyperdyn.bench.cells import Cell, Place
 from hyperdyn.bench.check import _change
-from hyperdyn.bench.merge import _command
+from hyperdyn.bench.merge import PACKAGES, _command
 from hyperdyn.bench.pages import _subtitle
 from hyperdyn.bench.planning_tables import planning_tables
 from hyperdyn.bench.publication import Publication
@@ -80,6 +80,22 @@ def tried(settings: list[list[str]], **errors: list[float | None]) -> Publicatio
     }
     told = {"settings": settings, "train": [], "families": ["pendulum"], "split": "train", "systems": 2, "history": 4}
     return Publication({"protocol": {"tuning": told}, "methods": found}, Results("pendulum"))
+
+
+def test_a_method_of_some_families_alone_keeps_its_place_in_the_suite() -> None:
+    """The table ends with those that are told what the others must find out."""
+    some, every, rates = ("fixed", "oracle"), ("fixed", "looks", "oracle"), [["module.lr=1"], ["module.lr=2"]]
+    part, whole = (tried(rates, **{m: [0.2, 0.1] for m in methods}) for methods in (some, every))
+    table = tuning_table([part, whole])
+    assert table is not None
+    assert [row[0] for row in table.rows] == ["fixed", "looks", "oracle"]
+    families = publication("ant_slope", dict.fromkeys(some, 1)), publication("pendulum", dict.fromkeys(every, 1))
+    assert [row[0] for row in overview(families).rows] == ["fixed", "looks", "oracle"]
+    assert overview(families).columns == ("method", "ant_slope", "pendulum")
+
+
+def test_versions_of_both_simulators_are_published() -> None:
+    assert {"mujoco", "pybullet"} <= set(PACKAGES)
 
 
 def test_a_tuning_table_names_who_won_at_an_end_of_what_was_tried() -> None:
