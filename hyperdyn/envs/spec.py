@@ -104,6 +104,8 @@ class Family:
     termination: whether a step ends an episode; None where episodes only end by their length.
     behaviour: the option of conf/behaviour that explores its systems, where nobody asks for another.
     builder: makes the environment of one system from `env_id` and keyword arguments; `gymnasium.make` if None.
+    observed_only: keyword arguments of the environment that change what is observed and nothing else, neither physics
+        nor tasks nor rewards: among families that differ in these alone, planning with the simulator is done once.
     """
 
     name: str
@@ -121,6 +123,7 @@ class Family:
     termination: Termination | None = None
     behaviour: str = "mixture"
     builder: Callable[..., gymnasium.Env[Any, Any]] | None = None
+    observed_only: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         factors = {name: self._read(Factor, given, f"factor '{name}'") for name, given in self.factors.items()}
@@ -128,6 +131,7 @@ class Family:
         rules = tuple(self._read(ExactlyOne, given, "exactly_one") for given in self.exactly_one)
         object.__setattr__(self, "factors", factors)
         object.__setattr__(self, "entries", tuple(self.entries))
+        object.__setattr__(self, "observed_only", tuple(self.observed_only))
         object.__setattr__(self, "state", state)
         object.__setattr__(self, "exactly_one", tuple(replace(r, factors=tuple(r.factors)) for r in rules))
         if len(self.entries) not in (0, state.obs_dim):

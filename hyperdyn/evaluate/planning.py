@@ -172,7 +172,7 @@ def cached_simulator_outcome(task: Task, cache: Path | str | None) -> Outcome | 
 
 
 def _cache(task: Task, folder: Path | str) -> OutcomeCache:
-    return OutcomeCache(Path(folder) / f"simulator-{task.family.name}-{task.key[:16]}.json")
+    return OutcomeCache(Path(folder) / f"simulator-{task.file_stem}.json")
 
 
 def compare(

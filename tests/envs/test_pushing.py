@@ -15,6 +15,9 @@ from hyperdyn.envs.pushing.pushes import action_of, push_of
 from hyperdyn.envs.pushing.system import state_of
 from hyperdyn.envs.simulator import AbstractSimulator
 from hyperdyn.errors import ConfigError
+from hyperdyn.evaluate.planning import simulator_outcome
+from hyperdyn.evaluate.task import Task
+from hyperdyn.planning.cem import CEM
 
 
 @pytest.fixture
@@ -200,6 +203,17 @@ def test_the_outline_yaml_differs_in_the_outline_alone() -> None:
     assert outlined.state.drop == plain.state.drop
     assert outlined.entries[: plain.state.obs_dim] == plain.entries
     assert outlined.env_kwargs == {**plain.env_kwargs, "outline": True}
+
+
+def test_planning_with_the_simulator_gives_the_same_whether_the_outline_is_seen_or_not() -> None:
+    pytest.importorskip("pybullet")
+    families = load("pushing"), load("pushing_outline")
+    planner = CEM(horizon=2, candidates=4, iterations=1, elites=2, keep=1)
+    at = families[0].draw("interpolation", 1, 0), [3]
+    tasks = [Task(family, *at, planner, steps=2, setting={"obstacles": 1}) for family in families]
+    assert tasks[0].key == tasks[1].key != Task(families[0], *at, planner, steps=2).key
+    plain, outlined = map(simulator_outcome, tasks)
+    assert plain.rows == outlined.rows
 
 
 @pytest.mark.parametrize("arm", ["kuka", "panda"])

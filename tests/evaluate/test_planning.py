@@ -23,7 +23,7 @@ from hyperdyn.planning.cem import CEM
 
 def task(family: Family, systems: int = 3, **changes: Any) -> Task:
     factors = family.draw("interpolation", systems, 0)
-    planner = CEM(horizon=4, candidates=16, iterations=2, elites=4, keep=1)
+    planner = changes.pop("planner", CEM(horizon=4, candidates=16, iterations=2, elites=4, keep=1))
     return Task(family, factors, list(range(systems)), planner, **{"steps": 6, **changes})
 
 
@@ -120,6 +120,37 @@ def test_the_key_of_a_task_names_all_that_matters(point_mass: Family) -> None:
     assert len({key for t in systems for key in t.system_keys}) == 9
 
 
+def test_families_that_differ_in_what_is_observed_alone_share_a_ceiling_and_no_others_do(
+    point_mass: Family, tmp_path: Path
+) -> None:
+    plain = replace(point_mass, env_kwargs={"drag": 1}, success=near, observed_only=("outline",))
+    shown = replace(plain, name="shown", env_kwargs={"drag": 1, "outline": True})
+    base = task(plain)
+    assert task(shown).key == base.key
+    first = simulator_outcome(base, tmp_path).returns
+    np.testing.assert_array_equal(planning.cached_simulator_outcome(task(shown), tmp_path).returns, first)
+    others = [
+        replace(shown, env_kwargs={"drag": 2, "outline": True}),
+        replace(shown, env_id="another"),
+        replace(shown, dt=0.2),
+        replace(shown, factors=dict(reversed(shown.factors.items()))),
+        replace(shown, objective=partial(shown.objective)),
+        replace(shown, success=partial(near, within=0.4)),
+        replace(shown, success=partial(near, within=0.5)),
+        replace(shown, success=lambda obs: near(obs)),
+        replace(shown, success=lambda obs: ~near(obs)),
+        replace(shown, termination=near),
+        replace(shown, simulator=partial(shown.simulator)),
+        replace(shown, builder=dict),
+        replace(shown, observed_only=()),
+        replace(plain, observed_only=()),
+    ]
+    tasks = [base, *map(task, others), task(shown, steps=7), task(shown, replan=2)]
+    tasks += [task(shown, planner=CEM(horizon=5, candidates=16, iterations=2, elites=4, keep=1))]
+    tasks += [task(shown, setting={"drag": 3})]
+    assert len({t.key for t in tasks}) == len({t.file_stem for t in tasks}) == len(tasks)
+
+
 def test_a_damaged_cache_is_computed_anew(point_mass: Family, tmp_path: Path) -> None:
     first = simulator_outcome(task(point_mass), tmp_path).returns
     (file,) = tmp_path.iterdir()
@@ -134,9 +165,9 @@ def test_compare_scores_every_model_between_floor_and_ceiling(point_mass: Family
     assert len({s.planner for s in scores}) == 1
 
 
-def near(obs: torch.Tensor) -> torch.Tensor:
-    """Whether a point mass is within 0.4 of the origin."""
-    return obs[..., :2].norm(dim=-1) < 0.4
+def near(obs: torch.Tensor, within: float = 0.4) -> torch.Tensor:
+    """Whether a point mass is near the origin."""
+    return obs[..., :2].norm(dim=-1) < within
 
 
 def test_success_is_getting_there_at_any_step_and_is_kept_with_the_ceiling(point_mass: Family, tmp_path: Path) -> None:
