@@ -1,6 +1,6 @@
 """Methods are compared on the same task, under a floor and a ceiling."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,8 @@ from hyperdyn.evaluate import planning
 from hyperdyn.evaluate.outcome import Outcome
 from hyperdyn.evaluate.planning import compare, planning_episodes, random_outcome, simulator_outcome
 from hyperdyn.evaluate.task import Task
+from hyperdyn.models.base import AbstractDynamics
+from hyperdyn.models.cadm import CaDM
 from hyperdyn.models.hyper_probabilistic import HyperProbabilistic
 from hyperdyn.nn.encoders.information import InformationEncoder
 from hyperdyn.planning.cem import CEM
@@ -48,14 +50,17 @@ def test_a_systems_return_does_not_depend_on_who_else_is_evaluated(
     np.testing.assert_allclose(merged, whole)
 
 
+@pytest.mark.parametrize("uncertain", [HyperProbabilistic, CaDM])
 def test_what_is_uncertain_may_be_sampled_by_a_model_and_is_refused_where_nothing_is_known(
-    point_mass: Family, point_mass_truth: Any
+    uncertain: Callable[..., AbstractDynamics], point_mass: Family, point_mass_truth: Any
 ) -> None:
     torch.manual_seed(0)
     encoder = partial(InformationEncoder, latent_dim=4, hidden_dim=8)
-    model = HyperProbabilistic(point_mass.state, encoder, hidden=(4,))
-    alone, sampled = (planning_episodes(task(point_mass, particles=P), model)[0] for P in (0, 8))
-    assert not np.array_equal(alone.action, sampled.action)
+    model = uncertain(point_mass.state, encoder, hidden=(4,))
+    family = replace(point_mass, objective=lambda obs, action, next_obs: near(next_obs).float())
+    alone, few, many = (planning_episodes(task(family, particles=P), model)[0].action for P in (0, 2, 8))
+    assert not np.array_equal(alone, few)
+    assert not np.array_equal(few, many)
     with pytest.raises(ConfigError, match="gives no std"):
         planning_episodes(task(point_mass, particles=8), point_mass_truth)
     assert simulator_outcome(task(point_mass, particles=8)).returns.shape == (3,)
