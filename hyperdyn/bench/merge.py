@@ -117,6 +117,7 @@ def _about(
         "suite": suite.name,
         "family": family.name,
         "command": _command(suite, family.name, list(found)),
+        "success": family.success_text or None,
         "manifest": {"sha256": manifest.sha256, "seed": manifest.seed},
         "factor_names": list(family.factor_names),
         "factors": {split: values.tolist() for split, values in factors.items()},

@@ -13,7 +13,7 @@ from hyperdyn.evaluate.paired import success_difference
 from hyperdyn.evaluate.results import CEILING, FLOOR, Results
 from hyperdyn.evaluate.summary import SHORT, Summary
 from hyperdyn.report.numbers import best_cells, interval_rows, over_text
-from hyperdyn.report.planning_tables import with_share
+from hyperdyn.report.planning_tables import share_note, success_note, with_share
 from hyperdyn.report.table import Table
 
 Score = Callable[[str, str], Summary | None]
@@ -39,7 +39,8 @@ def planning_tables(p: Publication) -> list[Table]:
 def _successes(p: Publication, name: str, results: Results) -> list[Table]:
     way, reference = p.about["protocol"]["planning"][name], p.about["reference"]
     known = summary.known_text((way["support"], way["history"]))
-    note = f"share of systems, within {way['steps']} steps, {known}; {_planners(way)}"
+    what = success_note(p.about.get("success") or "")
+    note = f"{what}share of systems, within {way['steps']} steps, {known}; {_planners(way)}"
     share = _scores(p, f"Success ({name})", "success", results, partial(summary.success_share, results), ".2f", note)
     minus = _pairs(
         f"Success ({name}), difference from {reference}",
@@ -57,9 +58,7 @@ def _returns(p: Publication, name: str, results: Results) -> list[Table]:
     """Between the random floor and the simulator's ceiling."""
     way, reference = p.about["protocol"]["planning"][name], p.about["reference"]
     splits = summary.splits_of(results.planning)
-    shares = any(summary.share_of_ceiling(results, CEILING, s) is not None for s in splits)
-    share = ", share of the simulator's" if shares else ""
-    note = f"interquartile mean of the return of {way['steps']} steps{share}; {_planners(way)}"
+    note = f"interquartile mean of the return of {way['steps']} steps{share_note(results)}; {_planners(way)}"
     table = _scores(p, f"Planning ({name})", "return", results, partial(summary.planning, results), ".0f", note)
     rows = tuple(
         (row[0], *(with_share(results, row[0], s, text) for s, text in zip(splits, row[1:], strict=True)))

@@ -2,7 +2,7 @@
 
 It is a results file (`hyperdyn.evaluate.results`) with one entry more:
 
-    "bench": {"format": 1, "suite", "family", "command",
+    "bench": {"format": 1, "suite", "family", "command", "success": null | TEXT,
       "manifest": {"sha256", "seed"}, "factor_names" [F], "factors": {SPLIT: [systems][F]}, "data": SHA-256,
       "protocol": {"splits", "systems", "history_sizes", "usual_history", "horizon", "kept_horizon", "rows", "context",
                    "planning": {WAY: {"splits", "systems", "steps", "history", "support", "planner"}},
@@ -15,6 +15,7 @@ It is a results file (`hyperdyn.evaluate.results`) with one entry more:
       "cells": [{"method", "seed", "config", "training_seconds", "decision_seconds", "parameters"}, ...],
       "diverged_trainings": [{"method", "seed"}, ...], "packages": {NAME: VERSION}, "machine"}
 
+success: what that is on this family, in words; null where it does not say.
 manifest: hash of the frozen systems; data: hash over the episodes that predictions were judged on.
 config: hash of a training's configuration, folders apart. matched: whether one predicted step executes the hidden
 layers `executed` of the suite. diverged: how many of the method's scores are not finite. diverged_trainings: those that

@@ -100,6 +100,7 @@ class Family:
     entries: names of an observation's entries with their units, for figures and tables; none or all.
     objective: reward of one step on batches, equal to the environment's own.
     success: whether observations [...,S] are where one wants to get, [...]; None where there is no such place.
+    success_text: the same in words, for tables.
     simulator: (family, factors [B,F]) to the batched simulator.
     termination: whether a step ends an episode; None where episodes only end by their length.
     behaviour: the option of conf/behaviour that explores its systems, where nobody asks for another.
@@ -124,6 +125,7 @@ class Family:
     behaviour: str = "mixture"
     builder: Callable[..., gymnasium.Env[Any, Any]] | None = None
     observed_only: tuple[str, ...] = ()
+    success_text: str = ""
 
     def __post_init__(self) -> None:
         factors = {name: self._read(Factor, given, f"factor '{name}'") for name, given in self.factors.items()}

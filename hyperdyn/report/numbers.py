@@ -57,12 +57,12 @@ def steps_text(h: int) -> str:
 def best_cells(
     cells: Sequence[Sequence[Summary | None]], rows: Sequence[int], largest: bool = False
 ) -> tuple[tuple[int, ...], ...]:
-    """For each row the columns, labels included, in which none of `rows` is better; none if there is one row."""
+    """For each row the columns, labels included, in which none of `rows` is better; none if all are alike."""
     marked: list[list[int]] = [[] for _ in cells]
-    for column in range(len(cells[0]) if cells and len(rows) > 1 else 0):
+    for column in range(len(cells[0]) if cells else 0):
         values = {i: c.interval.value for i in rows if (c := cells[i][column]) is not None}
         best = (max if largest else min)(values.values(), default=None)
         for i, value in values.items():
-            if value == best:
+            if value == best and len(set(values.values())) > 1:
                 marked[i].append(column + 1)
     return tuple(map(tuple, marked))

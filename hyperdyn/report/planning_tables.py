@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hyperdyn.envs.loading import load
+from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate import summary
 from hyperdyn.evaluate.results import CEILING, FLOOR, Results
 from hyperdyn.evaluate.summary import SPLIT_LABELS
@@ -25,7 +27,7 @@ def planning_table(results: Results) -> Table:
     contenders = [i for i, m in enumerate(methods) if m not in (FLOOR, CEILING)]
     steps = max(r.steps for r in results.planning)
     planner = " · ".join(sorted({r.planner for r in results.planning}))
-    note = f"interquartile mean over {steps} steps [95 % interval], share of the simulator's return; {planner}"
+    note = f"interquartile mean over {steps} steps [95 % interval]{share_note(results)}; {planner}"
     columns = ("return", *(SPLIT_LABELS.get(s, s) for s in splits))
     return Table("Planning", columns, rows, note, best_cells(cells, contenders, largest=True))
 
@@ -36,9 +38,28 @@ def with_share(results: Results, method: str, split: str, text: str) -> str:
     return text if share is None else f"{text}  {round(100 * share)} %"
 
 
+def share_note(results: Results) -> str:
+    """What to add to a note on returns; nothing where no share of the simulator's can be told."""
+    told = any(summary.share_of_ceiling(results, CEILING, s) is not None for s in summary.splits_of(results.planning))
+    return ", share of the simulator's" if told else ""
+
+
+def success_note(text: str) -> str:
+    """What a note on success begins with: what success is, where the family says it in words."""
+    return f"{text}: " if text else ""
+
+
+def _success_text(family: str) -> str:
+    try:
+        return load(family).success_text
+    except ConfigError:  # a family of another installation
+        return ""
+
+
 def success_tables(results: Results) -> list[Table]:
     """How often each method got where it should, one table for each way of planning; none where nobody says where."""
     judged = [r for r in results.planning if r.success]
+    what = success_note(_success_text(results.family)) if judged else ""
     found = []
     for planner, steps in dict.fromkeys((r.planner, r.steps) for r in judged):
         own = [r for r in judged if (r.planner, r.steps) == (planner, steps)]
@@ -51,7 +72,7 @@ def success_tables(results: Results) -> list[Table]:
         )
         contenders = [i for i, (m, _) in enumerate(rows) if m not in (FLOOR, CEILING)]
         columns = ("success", *(SPLIT_LABELS.get(s, s) for s in splits))
-        note = f"share of systems, within {steps} steps [95 % interval]; {planner}"
+        note = f"{what}share of systems, within {steps} steps [95 % interval]; {planner}"
         found.append(Table("Success", columns, texts, note, best_cells(cells, contenders, largest=True)))
     return found
 

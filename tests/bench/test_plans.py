@@ -19,11 +19,13 @@ from hyperdyn.bench.publication import Publication
 from hyperdyn.bench.suite import Suite
 from hyperdyn.bench.tuning import trials
 from hyperdyn.config import compose
+from hyperdyn.envs.loading import load
 from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate.results import CEILING, FLOOR, PlanningScore, Results
 from hyperdyn.evaluate.summary import Summary
 from hyperdyn.figures.scores import success_bars
 from hyperdyn.report.numbers import best_cells
+from hyperdyn.report.planning_tables import success_tables
 from hyperdyn.statistics import Interval
 
 DECLARED: dict[str, Any] = {
@@ -115,10 +117,21 @@ def test_tables_show_the_share_of_each_way_and_its_paired_difference() -> None:
     assert len(tables) == 6
 
 
-def test_those_that_are_equally_good_are_all_marked() -> None:
+def test_tables_say_what_success_is_where_the_family_does() -> None:
+    p, text = publication(), "within a hand's breadth"
+    told = planning_tables(replace(p, about={**p.about, "success": text}))
+    assert [t.note.startswith(f"{text}: share of systems") for t in told] == [True, False] * 3
+    assert all(t.note.startswith("share of systems") for t in planning_tables(p)[::2])
+    for family, begins in (("pushing", load("pushing").success_text + ": share"), ("elsewhere", "share")):
+        (table, *_) = success_tables(replace(p.results, family=family))
+        assert table.note.startswith(begins)
+
+
+def test_those_that_are_equally_good_are_all_marked_unless_all_are() -> None:
     found = [Summary(Interval(value, value, value), 1, 1) for value in (0.5, 1.0, 0.2, 1.0)]
     assert best_cells([[s] for s in found], [0, 1, 3], largest=True) == ((), (1,), (), (1,))
     assert best_cells([[s] for s in found], [0, 1, 3]) == ((1,), (), (), ())
+    assert best_cells([[s] for s in found], [1, 3], largest=True) == best_cells([[s] for s in found], [0]) == ((),) * 4
 
 
 def test_bars_of_success_stand_on_an_axis_from_none_to_all() -> None:

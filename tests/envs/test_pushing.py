@@ -196,6 +196,12 @@ def test_objective_takes_arrays_and_tensors_and_has_a_slope_everywhere() -> None
     assert (moved.grad[..., :3].abs() > 0).all()
 
 
+@pytest.mark.parametrize("name", ["pushing", "pushing_outline"])
+def test_success_in_words_has_the_tolerances_that_judge(name: str) -> None:
+    near = f"within {1000 * scales.TOLERANCE:g} mm and {np.degrees(scales.TURN_TOLERANCE):g} degrees of the goal"
+    assert load(name).success_text == f"{near}, no obstacle touched"
+
+
 def test_the_outline_yaml_differs_in_the_outline_alone() -> None:
     plain, outlined = load("pushing"), load("pushing_outline")
     assert outlined.factors == plain.factors

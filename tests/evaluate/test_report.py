@@ -128,6 +128,9 @@ def test_tables_hold_values_with_intervals_and_mark_the_best() -> None:
     assert planning.rows[0] == ("random", "0 [0, 0]  0 %", "0 [0, 0]  0 %")
     assert planning.rows[2] == ("hyper", "60 [60, 60]  60 %", "60 [60, 60]  60 %")
     assert planning.best == ((), (), (1, 2), ())
+    assert "share of the simulator's" in planning.note
+    alone = replace(results(), planning=tuple(r for r in results().planning if r.method == "hyper"))
+    assert "share" not in planning_table(alone).note
     horizon = horizon_table(results())
     assert horizon.rows[1][1:3] == ("0.100 [0.100, 0.100]", "0.400 [0.400, 0.400]")
     assert horizon.best == ((), (1, 2, 3, 4))
