@@ -19,8 +19,14 @@ from hyperdyn.figures.style import FAINT, INK, Look, colours, headline, legend, 
 from hyperdyn.statistics import Interval
 
 NOTE = "95 % intervals over training runs and systems"
+BOUNDS = {FLOOR: ":", CEILING: "--"}
+"""Lines beside the bars, and how they are drawn."""
+CLOSE = 0.1
+"""Share of a panel's height up to which the names of two lines would overlap."""
 FEW = 7
 """Methods up to which names stand below bars, a legend inside a panel and intervals around lines."""
+LEGEND_ROWS = 12
+"""Names in one column of a legend beside panels: more would reach down to the note."""
 IN_VIEW = 2.5
 """Times the median method's largest error: a panel ends there, so that one that diverges leaves the others in view."""
 
@@ -81,10 +87,10 @@ def return_bars(results: Results, way: str = "") -> Figure:
 
 def success_bars(results: Results, way: str = "") -> Figure:
     """Share of systems in which every method got where it should; the results are of one way of planning."""
-    figure = _bars(results, partial(summary.success_share, results), lambda *_: None, ".2f")
+    shown = (0, 1.12)  # a share, and room for what stands above it
+    figure = _bars(results, partial(summary.success_share, results), lambda *_: None, ".2f", shown)
     figure.axes[0].set_ylabel("success")
     for ax in figure.axes:
-        ax.set_ylim(0, 1.12)  # a share, and room for what stands above it
         ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
     steps = max(r.steps for r in results.planning)
     headline(figure, f"Planning{_called(way)}: success in {steps} steps, one planner for all ({results.family})", NOTE)
@@ -100,31 +106,38 @@ def _bars(
     score: Callable[[str, str], Summary | None],
     share: Callable[[str, str], float | None],
     spec: str,
+    shown: tuple[float, float] | None = None,
 ) -> Figure:
-    """A bar a method, a line a bound, one panel a split; share: of the ceiling, written below a number."""
+    """A bar a method, a line a bound, one panel a split; share: of the ceiling, written below a number.
+
+    shown: ends of the axis of values; None for those that hold all of them.
+    """
     splits = summary.splits_of(results.planning)
     methods = [m for m in summary.methods_of(results.planning) if m not in (FLOOR, CEILING)]
     if len(methods) <= FEW:
         figure, axes = new_figure(len(splits), width=max(3.6, 1.0 * len(methods) + 1.6), share=True)
     else:
-        figure, rows = new_figure(1, len(splits), width=0.6 * len(methods) + 1.6)
+        figure, rows = new_figure(1, len(splits), width=0.6 * len(methods) + 2.2)
         axes = [[row[0] for row in rows]]
     colour = colours(methods)
     for ax, split in zip(axes[0], splits, strict=True):
         for i, method in enumerate(methods):
             if (s := score(method, split)) is not None:
                 _bar(ax, i, s, colour[method], share(method, split), spec)
-        for bound, style in ((FLOOR, ":"), (CEILING, "--")):
+        for bound, style in BOUNDS.items():
             if (s := score(bound, split)) is not None:
-                _bound(ax, s, bound, style, spec)
+                ax.axhline(s.interval.value, color=FAINT, ls=style, lw=1.3, zorder=0)
         upright: dict[str, Any] = (
             {} if len(methods) <= FEW else {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
         )
         ax.set_xticks(range(len(methods)), methods, **upright)
-        ax.set_xlim(-0.6, len(methods) - 0.05)
+        ax.set_xlim(-0.6, len(methods) + (0.2 if len(methods) <= FEW else 0.9))  # room for the names of the bounds
         ax.grid(visible=False, axis="x")
         title(ax, SPLIT_LABELS.get(split, split))
         ax.margins(y=0.12)
+        ax.set_ylim(shown)
+    for ax, split in zip(axes[0], splits, strict=True):  # after all panels: they may have one axis
+        _name_bounds(ax, {b: s.interval.value for b in BOUNDS if (s := score(b, split)) is not None}, spec)
     return figure
 
 
@@ -149,7 +162,9 @@ def _panels(
     if len(methods) <= FEW:
         legend(axes[0][0])
     else:
-        figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside right upper", fontsize=8, frameon=False)
+        columns = 1 if len(methods) <= LEGEND_ROWS else 2
+        lines = axes[0][0].get_legend_handles_labels()
+        figure.legend(*lines, loc="outside right upper", fontsize=8, frameon=False, ncols=columns)
     return figure
 
 
@@ -191,9 +206,14 @@ def _bar(ax: Axes, x: int, s: Summary, colour: str, share: float | None, spec: s
     )  # fmt: skip
 
 
-def _bound(ax: Axes, s: Summary, name: str, style: str, spec: str) -> None:
-    ax.axhline(s.interval.value, color=FAINT, ls=style, lw=1.3, zorder=0)
-    ax.annotate(
-        f"{name} {s.interval.value:{spec}}", (1, s.interval.value), (-2, 3), xycoords=("axes fraction", "data"),
-        textcoords="offset points", ha="right", va="bottom", fontsize=8, color=FAINT,
-    )  # fmt: skip
+def _name_bounds(ax: Axes, values: Mapping[str, float], spec: str) -> None:
+    """Names at the right end of their lines, the higher one's above the lower one's where the lines are close."""
+    low, high = ax.get_ylim()
+    ranked = sorted(values, key=lambda name: values[name])
+    for name, below in zip(ranked, [None, *ranked], strict=False):
+        close = below is not None and values[name] - values[below] < CLOSE * (high - low)
+        ax.annotate(
+            f"{name} {values[name]:{spec}}", (1, values[name]), (-2, 14 if close else 3),
+            xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", va="bottom", fontsize=8,
+            color=FAINT,
+        )  # fmt: skip

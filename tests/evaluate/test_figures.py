@@ -1,5 +1,6 @@
 """What figures show is what they were given."""
 
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image
 from hyperdyn.evaluate.results import CEILING, FLOOR, PlanningScore, PredictionScore, Results
 from hyperdyn.figures.codes import code_figure, principal_components, readout
 from hyperdyn.figures.rollouts import Rollout, busiest_entries, rollout_figure
-from hyperdyn.figures.scores import adaptation_curve, error_by_horizon, return_bars
+from hyperdyn.figures.scores import adaptation_curve, error_by_horizon, return_bars, success_bars
 from hyperdyn.figures.style import colours, save
 
 
@@ -59,6 +60,29 @@ def test_bars_are_returns_between_two_lines() -> None:
     assert [bar.get_height() for bar in ax.patches] == [50.0]
     texts = [t.get_text() for t in ax.texts]
     assert texts == ["50\n50 %", "random -5", "simulator 100"]
+
+
+METHODS = [f"method_{i}" for i in range(18)]
+
+
+@pytest.mark.parametrize("number", [2, 18])
+@pytest.mark.parametrize("ceiling", [0.0, 0.05, 0.5])
+def test_names_of_bounds_cover_neither_each_other_nor_a_number(number: int, ceiling: float) -> None:
+    shares = {FLOOR: 0.0, **dict.fromkeys(METHODS[:number], ceiling), CEILING: ceiling}
+    plans = [PlanningScore(m, "interpolation", 0, 0, 8, "CEM", (1.0,) * 4, (v,) * 4) for m, v in shares.items()]
+    figure = success_bars(Results("pendulum", planning=tuple(plans)))
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(boxes) == number + 2
+    assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
+
+
+def test_a_legend_of_many_methods_leaves_the_note_free() -> None:
+    scores = [PredictionScore(m, "interpolation", 4, 0, "support", ((0.2,),) * 3, ((1.0, 2.0),)) for m in METHODS]
+    figure = adaptation_curve(Results("pendulum", tuple(scores)), step=1)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    assert not legend.get_window_extent().overlaps(figure._supxlabel.get_window_extent())
 
 
 def test_a_headline_stays_within_a_narrow_figure() -> None:
