@@ -10,6 +10,7 @@ from hyperdyn.evaluate.summary import Summary
 from hyperdyn.statistics import Interval
 
 MISSING = "-"
+WIDEST = len("12345.678")
 
 
 def interval_text(found: Summary | None, spec: str) -> str:
@@ -28,8 +29,14 @@ def text_of(i: Interval | None, spec: str, infinite: str = "inf") -> str:
     """An interval; `infinite` stands for a number without end."""
     if i is None:
         return MISSING
-    value, low, high = (infinite if x == np.inf else f"{x:{spec}}" for x in (i.value, i.low, i.high))
+    value, low, high = (infinite if x == np.inf else _number(x, spec) for x in (i.value, i.low, i.high))
     return f"{value} [{low}, {high}]"
+
+
+def _number(x: float, spec: str) -> str:
+    """In the format `spec`, zero without a sign; of a prediction that ran away, the order of magnitude."""
+    text = f"{x:{spec.replace('.', 'z.')}}"
+    return text if len(text) <= WIDEST else f"{x:{'+' if spec.startswith('+') else ''}.0e}"
 
 
 def over_text(labels: Sequence[str], cells: Sequence[Sequence[Summary | None]]) -> str:

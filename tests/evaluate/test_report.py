@@ -14,8 +14,10 @@ from hyperdyn.errors import HyperdynError
 from hyperdyn.evaluate.results import CEILING, FLOOR, MethodFacts, PlanningScore, PredictionScore, Results
 from hyperdyn.figures.training import read_metrics, training_curves
 from hyperdyn.report import print_results, write_report
+from hyperdyn.report.numbers import text_of
 from hyperdyn.report.planning_tables import planning_table
 from hyperdyn.report.tables import adaptation_table, cost_table, horizon_table, units_table
+from hyperdyn.statistics import Interval
 
 EVIL = "<script>alert('x')</script> & co"
 VOID = {"meta", "img", "br"}
@@ -171,3 +173,10 @@ def test_metrics_are_read_as_curves_without_gaps(tmp_path: Path) -> None:
 def test_entries_have_the_names_that_the_runs_configuration_gives_them(report: Path) -> None:
     text = Balance(report.read_text(encoding="utf-8")).text
     assert "pitch [rad]" in text.split("config.yaml")[0]
+
+
+def test_numbers_keep_to_their_width_and_zero_has_no_sign() -> None:
+    assert text_of(Interval(12345.678, -0.5, 1.25e20), "+.3f") == "+1e+04 [-0.500, +1e+20]"
+    assert text_of(Interval(2345.678, 0.25, np.inf), ".3f") == "2345.678 [0.250, inf]"
+    assert text_of(Interval(-0.3, -0.7, 0.3), ".0f") == "0 [-1, 0]"
+    assert text_of(Interval(-41234.5, -50000.0, -20000.0), ".0f") == "-41234 [-50000, -20000]"
