@@ -14,7 +14,7 @@ from hyperdyn.evaluate.windows import Windows, systems_of
 from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.nn.vision.encoder import VoxelEncoder
 from hyperdyn.nn.vision.geometry import beside
-from hyperdyn.nn.vision.metrics import PoseError, ShapeIoU
+from hyperdyn.nn.vision.metrics import PlaceError, ShapeIoU
 from hyperdyn.nn.vision.solid import occupied
 from hyperdyn.shards.store import ShardStore
 from hyperdyn.views import Views
@@ -22,10 +22,11 @@ from hyperdyn.views import Views
 
 @final
 class VisionError(AbstractEvaluation):
-    """Logs vision/<split>/iou of the guessed shape, and vision/<split>/metres and degrees of the guessed pose.
+    """Logs vision/<split>/iou of the guessed shape, and vision/<split>/metres, the error of the guessed place.
 
     Each cube is put beside its object by a draw as wide as training's, the same in every evaluation, and the guess is
-    how far it is off, in its own axes. Of the objects whose pose and true shape were stored with their views.
+    how far it was moved along its own axes: sqrt(2/3) of the jitter is the error of who knows nothing. Of the objects
+    whose pose and true shape were stored with their views.
 
     data_dir: folder of shards that holds the splits. seed: of the choice of looks, and of the draws.
     """
@@ -57,12 +58,11 @@ class VisionError(AbstractEvaluation):
         share = slice(trainer.global_rank, None, trainer.world_size)
         found: dict[str, float] = {}
         for split in self.splits:
-            iou, pose = ShapeIoU().to(encoder.no_view.device), PoseError().to(encoder.no_view.device)
+            iou, place = ShapeIoU().to(encoder.no_view.device), PlaceError().to(encoder.no_view.device)
             draw = torch.Generator().manual_seed(self.windows.seed)
             for views in self._views(split, share):
-                add_guesses(encoder, views.to(encoder.no_view.device), draw, iou, pose)
-            metres, degrees = pose.compute()
-            for name, value in (("iou", iou.compute()), ("metres", metres), ("degrees", degrees)):
+                add_guesses(encoder, views.to(encoder.no_view.device), draw, iou, place)
+            for name, value in (("iou", iou.compute()), ("metres", place.compute())):
                 found[f"vision/{split}/{name}"] = float(value)
         log(trainer, found)
 
@@ -74,7 +74,7 @@ class VisionError(AbstractEvaluation):
 
 
 @torch.no_grad()
-def add_guesses(encoder: VoxelEncoder, views: Views, draw: torch.Generator, iou: ShapeIoU, pose: PoseError) -> None:
+def add_guesses(encoder: VoxelEncoder, views: Views, draw: torch.Generator, iou: ShapeIoU, place: PlaceError) -> None:
     """Adds the encoder's guesses on views with pose and solid to the two metrics; what was not seen is left out."""
     assert views.pose is not None
     assert views.solid is not None
@@ -86,4 +86,4 @@ def add_guesses(encoder: VoxelEncoder, views: Views, draw: torch.Generator, iou:
     seen = grid[:, 0].flatten(1).any(1)
     logits, guessed = encoder.guess(grid)
     iou.update(logits[seen] > 0, occupied(views.solid, encoder.cube, views.pose, box)[seen])
-    pose.update(guessed[seen], off[seen])
+    place.update(guessed[seen], off[seen, :2])

@@ -10,9 +10,11 @@ import torch
 from ray_casting import Box, around, photograph
 from torch import Tensor
 
+from hyperdyn.callbacks.vision_error import add_guesses
 from hyperdyn.errors import ConfigError
 from hyperdyn.nn.vision.encoder import VoxelEncoder
 from hyperdyn.nn.vision.geometry import Cube, beside
+from hyperdyn.nn.vision.metrics import PlaceError, ShapeIoU
 from hyperdyn.nn.vision.solid import occupied
 from hyperdyn.views import Solid, Views
 
@@ -215,6 +217,30 @@ def test_shape_and_pose_can_be_learned() -> None:
         optimiser.step()
         losses.append(loss.item())
     assert sum(losses[-20:]) < 0.35 * sum(losses[:20])
+
+
+def test_the_place_of_objects_whose_front_may_be_any_direction_can_be_learned() -> None:
+    """Of boxes turned at random about two objects: an offset along the world's axes would not be in the voxels."""
+    torch.manual_seed(0)
+    encoder = VoxelEncoder(
+        code_dim=8, cells=8, levels=8, size=0.24, channels=(16,), jitter=(0.02, 0.3), shape_weight=0.0, pose_weight=1.0
+    )
+    optimiser = torch.optim.Adam(encoder.parameters(), lr=1e-2)
+    rng = torch.Generator().manual_seed(0)
+    seen = views(BOXES * 4)
+
+    def any_front() -> Views:
+        return seen.turned(2 * math.pi * torch.rand(8, generator=rng))
+
+    for _ in range(100):
+        loss = encoder(any_front(), 8, rng).aux_loss.mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    iou, place = ShapeIoU(), PlaceError()
+    for _ in range(4):
+        add_guesses(encoder, any_front(), rng, iou, place)
+    assert place.compute() < 0.6 * 0.02 * math.sqrt(2 / 3)
 
 
 def test_sizes_that_do_not_fit_are_refused() -> None:

@@ -48,10 +48,11 @@ class VoxelEncoder(nn.Module):
     up to `jitter`, and two heads learn from these voxels
 
         shape: logits of the true occupancy of all voxels, of what no camera sees as well, from z_vis
-        pose:  by how much the box was off, in its own axes and units of jitter, from the features that z_vis is made of
+        pose:  how far the box was moved, along its own axes in units of jitter, from the features that z_vis is made of
 
-    aux_loss = shape_weight * binary cross-entropy + pose_weight * squared error, for systems whose truth is known. A
-    system without a point in the box gets one learned code, whatever its pictures hold.
+    aux_loss = shape_weight * binary cross-entropy + pose_weight * squared error, for systems whose truth is known. How
+    far the box was turned is not asked for: any direction may be an object's front, so no voxel says. A system without
+    a point in the box gets one learned code, whatever its pictures hold.
 
     cells, levels: n and m, voxels along an edge and upwards, multiples of 4 * 2^(layers - 1).
     size, table: edge and height of the table [m] of the box.
@@ -75,7 +76,7 @@ class VoxelEncoder(nn.Module):
         jitter: Sequence[float] = (0.01, 0.2),
         share: float = 1.0,
         shape_weight: float = 1.0,
-        pose_weight: float = 0.03,
+        pose_weight: float = 0.02,
         workspace: Sequence[float] = (-0.5, 0.5, -0.5, 0.5),
     ) -> None:
         super().__init__()
@@ -102,7 +103,7 @@ class VoxelEncoder(nn.Module):
         wide = channels[-1] * math.prod(coarse)
         self.trunk = nn.Sequential(*down, nn.Flatten(), nn.Linear(wide, hidden_dim), nn.SiLU())
         self.head = nn.Linear(hidden_dim, code_dim)
-        self.pose = nn.Linear(hidden_dim, 3)
+        self.pose = nn.Linear(hidden_dim, 2)
         self.shape = _shape_head(code_dim, coarse, [max(1, c // 2) for c in reversed(channels)], edges[::-1])
         self.no_view = nn.Parameter(torch.zeros(code_dim))
 
@@ -142,9 +143,9 @@ class VoxelEncoder(nn.Module):
         return grid.to(self.no_view.dtype)
 
     def guess(self, grid: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits [B,n,n,m] of the occupancy, and how far the box is off the object [B,3] (`beside`)."""
+        """Logits [B,n,n,m] of the occupancy, and how far the box was moved along its axes [B,2] [m]."""
         features = self.trunk(grid)
-        return self.shape(self.head(features)).squeeze(1), self.pose(features) * self._range(features)
+        return self.shape(self.head(features)).squeeze(1), self.pose(features) * self.jitter[0]
 
     def _encode(self, grid: Tensor) -> tuple[Tensor, Tensor]:
         seen = grid[:, 0].flatten(1).any(1)
@@ -165,23 +166,20 @@ class VoxelEncoder(nn.Module):
         seen = grid[:, 0].flatten(1).any(1)
         knows_shape = knows_pose = torch.zeros_like(seen)
         if views.pose is not None:
-            knows_pose, moved = seen, off.to(guessed)
+            knows_pose, moved = seen, off[:, :2].to(guessed)
             if views.solid is not None:
                 knows_shape, full = seen, occupied(views.solid, self.cube, pose, box).to(logits)
         shape = functional.binary_cross_entropy_with_logits(logits, full, reduction="none").flatten(1).mean(1)
-        error = ((guessed - moved) / self._range(guessed)).square().mean(1)
+        error = ((guessed - moved) / self.jitter[0]).square().mean(1)
         zero = shape.new_zeros(())
         return self.shape_weight * torch.where(knows_shape, shape, zero) + self.pose_weight * torch.where(
             knows_pose, error, zero
         )
 
-    def _range(self, like: Tensor) -> Tensor:
-        metres, radians = self.jitter
-        return like.new_tensor([metres, metres, radians])
-
     def _draw(self, pose: Tensor, generator: torch.Generator | None) -> Tensor:
+        metres, radians = self.jitter
         draw = torch.rand(len(pose), 4, generator=generator, device=pose.device, dtype=pose.dtype)
-        return (draw[:, 3:] < 0.5) * (2 * draw[:, :3] - 1) * self._range(pose)
+        return (draw[:, 3:] < 0.5) * (2 * draw[:, :3] - 1) * pose.new_tensor([metres, metres, radians])
 
 
 def _down(inputs: int, outputs: int, edge: int) -> nn.Sequential:

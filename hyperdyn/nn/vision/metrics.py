@@ -1,8 +1,6 @@
-"""How well an object's shape and pose are guessed from views."""
+"""How well an object's shape and place are guessed from views."""
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import Tensor
@@ -38,8 +36,8 @@ class ShapeIoU(Metric):
         return self.total / self.count
 
 
-class PoseError(Metric):
-    """Root mean square of the errors of a guessed pose: metres in the plane, and degrees of yaw, which wraps."""
+class PlaceError(Metric):
+    """Root mean square of how far guessed places in the plane are from the true ones [m]."""
 
     full_state_update = False
     is_differentiable = False
@@ -48,20 +46,16 @@ class PoseError(Metric):
     def __init__(self) -> None:
         super().__init__()
         self.distance_sq: Tensor
-        self.angle_sq: Tensor
         self.count: Tensor
-        for name in ("distance_sq", "angle_sq", "count"):
+        for name in ("distance_sq", "count"):
             self.add_state(name, torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
         self.set_dtype(torch.float64)
 
     def update(self, guessed: Tensor, true: Tensor) -> None:
-        """guessed, true: poses [B,3] (m, m, rad)."""
-        error = guessed.double() - true.double()
-        turn = torch.remainder(error[:, 2] + math.pi, 2 * math.pi) - math.pi
-        self.distance_sq += error[:, :2].square().sum()
-        self.angle_sq += turn.square().sum()
+        """guessed, true: [B,2] [m]."""
+        self.distance_sq += (guessed.double() - true.double()).square().sum()
         self.count += len(true)
 
-    def compute(self) -> tuple[Tensor, Tensor]:
-        """Metres and degrees; NaN where there were no objects."""
-        return (self.distance_sq / self.count).sqrt(), torch.rad2deg((self.angle_sq / self.count).sqrt())
+    def compute(self) -> Tensor:
+        """NaN where there were no objects."""
+        return (self.distance_sq / self.count).sqrt()
