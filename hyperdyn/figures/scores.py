@@ -21,6 +21,10 @@ from hyperdyn.statistics import Interval
 NOTE = "95 % intervals over training runs and systems"
 BOUNDS = {FLOOR: ":", CEILING: "--"}
 """Lines beside the bars, and how they are drawn."""
+NUMBER = 0.22
+"""Share of what a panel's bars span that the number at the end of one takes."""
+PAPER = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
+"""Behind a text that lines may cross."""
 CLOSE = 0.1
 """Share of a panel's height up to which the names of two lines would overlap."""
 FEW = 7
@@ -75,7 +79,7 @@ def return_bars(results: Results, way: str = "") -> Figure:
         results,
         partial(summary.planning, results),
         partial(summary.share_of_ceiling, results),
-        ".0f",
+        "z.0f",
     )
     figure.axes[0].set_ylabel("return of one episode")
     steps = max(r.steps for r in results.planning)
@@ -88,7 +92,7 @@ def return_bars(results: Results, way: str = "") -> Figure:
 def success_bars(results: Results, way: str = "") -> Figure:
     """Share of systems in which every method got where it should; the results are of one way of planning."""
     shown = (0, 1.12)  # a share, and room for what stands above it
-    figure = _bars(results, partial(summary.success_share, results), lambda *_: None, ".2f", shown)
+    figure = _bars(results, partial(summary.success_share, results), lambda *_: None, "z.2f", shown)
     figure.axes[0].set_ylabel("success")
     for ax in figure.axes:
         ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
@@ -108,37 +112,45 @@ def _bars(
     spec: str,
     shown: tuple[float, float] | None = None,
 ) -> Figure:
-    """A bar a method, a line a bound, one panel a split; share: of the ceiling, written below a number.
+    """A bar a method, a line a bound, one panel a split, all on one scale; share: of the ceiling, below a number.
 
     shown: ends of the axis of values; None for those that hold all of them.
     """
     splits = summary.splits_of(results.planning)
     methods = [m for m in summary.methods_of(results.planning) if m not in (FLOOR, CEILING)]
-    if len(methods) <= FEW:
-        figure, axes = new_figure(len(splits), width=max(3.6, 1.0 * len(methods) + 1.6), share=True)
-    else:
+    if many := len(methods) > FEW:
         figure, rows = new_figure(1, len(splits), width=0.6 * len(methods) + 2.2)
-        axes = [[row[0] for row in rows]]
+        panels = [row[0] for row in rows]
+    else:
+        figure, rows = new_figure(len(splits), width=max(3.6, 1.0 * len(methods) + 1.6), share=True)
+        panels = rows[0]
+    bars = {(m, split): s for split in splits for m in methods if (s := score(m, split)) is not None}
+    bounds = {split: {b: s.interval.value for b in BOUNDS if (s := score(b, split)) is not None} for split in splits}
+    ends = shown or _ends([s.interval for s in bars.values()], [v for own in bounds.values() for v in own.values()])
     colour = colours(methods)
-    for ax, split in zip(axes[0], splits, strict=True):
+    for ax, split in zip(panels, splits, strict=True):
         for i, method in enumerate(methods):
-            if (s := score(method, split)) is not None:
-                _bar(ax, i, s, colour[method], share(method, split), spec)
-        for bound, style in BOUNDS.items():
-            if (s := score(bound, split)) is not None:
-                ax.axhline(s.interval.value, color=FAINT, ls=style, lw=1.3, zorder=0)
-        upright: dict[str, Any] = (
-            {} if len(methods) <= FEW else {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
-        )
+            if (s := bars.get((method, split))) is not None:
+                _bar(ax, i, s.interval, colour[method], share(method, split), spec)
+        upright: dict[str, Any] = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"} if many else {}
         ax.set_xticks(range(len(methods)), methods, **upright)
-        ax.set_xlim(-0.6, len(methods) + (0.2 if len(methods) <= FEW else 0.9))  # room for the names of the bounds
+        ax.tick_params(labelbottom=not many or ax is panels[-1])
+        ax.set_xlim(-0.6, len(methods) - 0.4)
+        ax.set_ylim(ends)
         ax.grid(visible=False, axis="x")
         title(ax, SPLIT_LABELS.get(split, split))
-        ax.margins(y=0.12)
-        ax.set_ylim(shown)
-    for ax, split in zip(axes[0], splits, strict=True):  # after all panels: they may have one axis
-        _name_bounds(ax, {b: s.interval.value for b in BOUNDS if (s := score(b, split)) is not None}, spec)
+        _bounds(ax, bounds[split], spec)
     return figure
+
+
+def _ends(bars: Sequence[Interval], bounds: Sequence[float]) -> tuple[float, float]:
+    """Ends of an axis that holds bars with their numbers beyond them, and the lines beside them."""
+    values = [0.0, *bounds, *(end for i in bars for end in (i.low, i.high))]
+    low, high = min(values), max(values)
+    span = high - low or 1.0
+    above = max((i.high + NUMBER * span for i in bars if i.value >= 0), default=0.0)
+    below = min((i.low - NUMBER * span for i in bars if i.value < 0), default=0.0)
+    return min(low - 0.05 * span if low < 0 else 0.0, below), max(high + 0.05 * span if high > 0 else 0.0, above)
 
 
 def _panels(
@@ -180,7 +192,7 @@ def _keep_in_view(ax: Axes, highest: Mapping[str, float]) -> None:
         names = textwrap.fill(f"higher: {', '.join(beyond)}", 40)
         ax.annotate(
             names, (0.99, 0.99), xycoords="axes fraction", ha="right", va="top", fontsize=8, color=FAINT,
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+            bbox=PAPER,
         )  # fmt: skip
 
 
@@ -195,25 +207,26 @@ def _line(ax: Axes, points: Sequence[tuple[int, Interval]], method: str, look: L
     )  # fmt: skip
 
 
-def _bar(ax: Axes, x: int, s: Summary, colour: str, share: float | None, spec: str) -> None:
-    value, low, high = s.interval.value, s.interval.low, s.interval.high
-    ax.bar(x, value, width=0.62, color=colour)
-    ax.errorbar(x, value, [[max(0.0, value - low)], [max(0.0, high - value)]], color=INK, capsize=3, lw=1.2)
+def _bar(ax: Axes, x: int, i: Interval, colour: str, share: float | None, spec: str) -> None:
+    """With its number beyond the end of the bar and of its interval: below a negative one."""
+    ax.bar(x, i.value, width=0.62, color=colour)
+    ax.errorbar(x, i.value, [[max(0.0, i.value - i.low)], [max(0.0, i.high - i.value)]], color=INK, capsize=3, lw=1.2)
     percent = "" if share is None else f"\n{round(100 * share)} %"
+    end, offset, va = (i.high, 4, "bottom") if i.value >= 0 else (i.low, -4, "top")
     ax.annotate(
-        f"{value:{spec}}{percent}", (x, max(high, 0)), (0, 4), textcoords="offset points", ha="center", va="bottom",
-        fontsize=9, linespacing=1.15,
+        f"{i.value:{spec}}{percent}", (x, end), (0, offset), textcoords="offset points", ha="center", va=va,
+        fontsize=9, linespacing=1.15, bbox=PAPER,
     )  # fmt: skip
 
 
-def _name_bounds(ax: Axes, values: Mapping[str, float], spec: str) -> None:
-    """Names at the right end of their lines, the higher one's above the lower one's where the lines are close."""
+def _bounds(ax: Axes, values: Mapping[str, float], spec: str) -> None:
+    """Lines with their names at the right end; of two close ones the lower one's hangs and the higher one's stands."""
     low, high = ax.get_ylim()
-    ranked = sorted(values, key=lambda name: values[name])
-    for name, below in zip(ranked, [None, *ranked], strict=False):
-        close = below is not None and values[name] - values[below] < CLOSE * (high - low)
+    close = len(values) > 1 and max(values.values()) - min(values.values()) < CLOSE * (high - low)
+    for place, (name, value) in enumerate(sorted(values.items(), key=lambda bound: bound[1])):
+        ax.axhline(value, color=FAINT, ls=BOUNDS[name], lw=1.3, zorder=0)
+        va, shift = ("top", "bottom")[place] if close else "center", (-1, 1)[place] if close else 0
         ax.annotate(
-            f"{name} {values[name]:{spec}}", (1, values[name]), (-2, 14 if close else 3),
-            xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", va="bottom", fontsize=8,
-            color=FAINT,
+            f"{name} {value:{spec}}", (1, value), (4, shift), xycoords=("axes fraction", "data"),
+            textcoords="offset points", ha="left", va=va, fontsize=8, color=FAINT,
         )  # fmt: skip

@@ -65,6 +65,46 @@ def test_bars_are_returns_between_two_lines() -> None:
 METHODS = [f"method_{i}" for i in range(18)]
 
 
+RETURNS = {  # of the floor, of the first and the last method, of the ceiling
+    "positive": (-5.0, 50.0, 400.0, 500.0),
+    "negative": (-1200.0, -900.0, -200.0, -150.0),
+    "both": (-400.0, -300.0, 300.0, 400.0),
+    "far apart": (-100.0, -5000.0, 300.0, 440.0),
+    "on one side of both bounds": (-1200.0, -1e5, -3e4, -150.0),
+}
+
+
+@pytest.mark.parametrize(("number", "case"), [*((3, case) for case in RETURNS), (18, "both"), (18, "far apart")])
+def test_what_is_written_of_returns_is_beside_its_bar_and_clear_of_the_rest(number: int, case: str) -> None:
+    floor, first, last, ceiling = RETURNS[case]
+    returns = {FLOOR: floor, **dict(zip(METHODS, np.linspace(first, last, number), strict=False)), CEILING: ceiling}
+    plans = [
+        PlanningScore(m, split, 0, 0, 8, "CEM", tuple(v * np.linspace(0.9, 1.1, 4)))
+        for split in ("interpolation", "extrapolation")
+        for m, v in returns.items()
+    ]
+    figure = return_bars(Results("pendulum", planning=tuple(plans)))
+    figure.draw_without_rendering()
+    for ax in figure.axes:
+        panel, texts = ax.get_window_extent(), [(t.get_text(), t.get_window_extent()) for t in ax.texts]
+        numbers, names = texts[:number], texts[number:]
+        assert [name.split()[0] for name, _ in names] == [FLOOR, CEILING]
+        assert all(box.x0 > panel.x1 and box.x1 < figure.bbox.x1 for _, box in names)
+        for bar, (text, box) in zip(ax.patches, numbers, strict=True):
+            inside = bar.get_window_extent()
+            assert panel.y0 <= box.y0 < box.y1 <= panel.y1
+            assert box.y1 < inside.y0 if text.startswith("-") else box.y0 > inside.y1
+        heading = ax._left_title
+        boxes = [heading.get_window_extent(), *(box for _, box in texts)]
+        assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
+
+
+def test_a_return_of_zero_has_no_sign() -> None:
+    plans = [PlanningScore("a", "interpolation", 0, 0, 8, "CEM", (-0.1,) * 4)]
+    (ax,) = return_bars(Results("pendulum", planning=tuple(plans))).axes
+    assert [t.get_text() for t in ax.texts] == ["0"]
+
+
 @pytest.mark.parametrize("number", [2, 18])
 @pytest.mark.parametrize("ceiling", [0.0, 0.05, 0.5])
 def test_names_of_bounds_cover_neither_each_other_nor_a_number(number: int, ceiling: float) -> None:
