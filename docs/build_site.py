@@ -23,7 +23,7 @@ def pages() -> dict[str, str]:
     """Every page of the site by its name, the front page first."""
     found = {path.stem: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
     (results,) = RESULTS.findall((ROOT / "README.md").read_text(encoding="utf-8"))
-    found["results"] = "# Results\n\n" + results.replace("](docs/", "](")
+    found["results"] = "# Results\n\n" + re.sub(r"\]\((?!https?:|#)", "](../", results).replace("](../docs/", "](")
     found["reference"] = reference()
     order = re.findall(r"\]\(([\w-]+)\.md\)", found["index"])
     order = [*dict.fromkeys([*order, "results", "reference", *(set(found) - {"index"})])]

@@ -1,0 +1,21 @@
+"""What is published in results/ is whole, of this version's frozen systems, and what the README says it is."""
+
+from pathlib import Path
+
+import pytest
+
+from hyperdyn.bench.check import faults
+
+ROOT = Path(__file__).parents[2]
+PUBLISHED = sorted((ROOT / "results").glob("*/*.json"))
+
+
+@pytest.mark.parametrize("file", PUBLISHED, ids=lambda f: f"{f.parent.name}-{f.stem}")
+def test_a_published_family_has_no_fault_but_seeds_that_are_to_come(file: Path) -> None:
+    assert [str(f) for f in faults(file) if not f.what.startswith("seeds of suite")] == []
+
+
+@pytest.mark.parametrize("suite", sorted({f.parent for f in PUBLISHED}), ids=lambda f: f.name)
+def test_the_readme_shows_the_overview_that_is_published(suite: Path) -> None:
+    tables = (suite / "tables.md").read_text().split("**Overview**\n\n")[1]
+    assert tables.split("\n\n")[0] in (ROOT / "README.md").read_text()
