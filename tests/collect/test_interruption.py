@@ -16,14 +16,24 @@ from hyperdyn.collect import collect
 from hyperdyn.envs import load
 from hyperdyn.shards import ShardStore
 
+# Storing takes its time: however late the tests come to look after the third shard, the collection is still at work.
 PROGRAM = """
 import signal
 import sys
+import time
 from hyperdyn.behaviour.ornstein_uhlenbeck import OrnsteinUhlenbeck
 from hyperdyn.collect import collect
 from hyperdyn.envs import load
+from hyperdyn.shards import ShardStore
+
+store = ShardStore.append
+
+def slowly(self, *args, **kwargs):
+    time.sleep(0.2)
+    return store(self, *args, **kwargs)
 
 if __name__ == "__main__":
+    ShardStore.append = slowly
     signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may have had it ignored
     collect(
         load("cheetah_mix"), sys.argv[1], split="train", systems=60, episodes=2, steps=60,
