@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 
 from hyperdyn import build
 from hyperdyn.bench import tuning
+from hyperdyn.bench.base import joined
 from hyperdyn.bench.cells import Cell, Place, change_overrides, evaluate_overrides, typed
 from hyperdyn.bench.plans import announced
 from hyperdyn.bench.publication import FORMAT, Publication
@@ -40,36 +41,42 @@ def merge(
     cells: Sequence[Cell],
     bounds: Path | None,
     records: Mapping[str, tuning.Record],
+    earlier: Publication | None = None,
 ) -> Publication:
     """What the cells of one family left, in one; cells that have no scores are left out.
 
     bounds: a results file of the floor and the ceiling, if there is one. records: how each method was tuned.
+    earlier: what is published of the family already; of a training that is in both, the cell's scores stay.
 
     Raises:
         HyperdynError: no cell has scores, or the evaluation's data are not of the manifest's systems.
+        ConfigError: what was published earlier was made in another way.
     """
     loaded = {c: Results.load(c.results) for c in cells if c.results.is_file()}
     found = {c: r for c, r in loaded.items() if r.prediction or r.planning}
-    if not found:
+    if not found and earlier is None:
         raise HyperdynError(
             f"nothing to publish of '{chosen.name}'", got="no scores", fix="hyperdyn bench does the rest"
         )
     family = build.family(compose("collect", [f"env={chosen.name}"]).env)
-    together = Results(chosen.name)
+    together = Results(chosen.name) if earlier is None else earlier.results
     for results in [Results.load(bounds)] if bounds is not None and bounds.is_file() else []:
         together = together.merged(results)
     for results in found.values():
         together = together.merged(results)
+    told = _told(suite, found, earlier)
     thin = replace(
         together,
         prediction=tuple(thinned(r, suite) for r in together.prediction),
         methods=tuple(
-            _facts(name, list(found.values())) for name in suite.methods if any(c.method.name == name for c in found)
+            _facts(f, [c for c in told if c["method"] == f.method])
+            for name in suite.methods
+            for f in together.methods
+            if f.method == name
         ),
     )
-    about = _about(suite, place, chosen, family, found, thin, records)
-    diverged = [{"method": c.method.name, "seed": c.seed} for c in cells if c.diverged and c not in found]
-    return Publication({**about, "diverged_trainings": diverged}, thin)
+    about = _about(suite, place, chosen, family, found, thin, records, told, earlier)
+    return Publication({**about, "diverged_trainings": _diverged(cells, told, earlier)}, thin)
 
 
 def thinned(score: PredictionScore, suite: Suite) -> PredictionScore:
@@ -85,14 +92,29 @@ def _rounded(rows: tuple[tuple[float, ...], ...], keep: int | None) -> tuple[tup
     return tuple(tuple(float(f"{v:.5g}") for v in row[:keep]) for row in rows)
 
 
-def _facts(method: str, found: Sequence[Results]) -> MethodFacts:
+def _told(suite: Suite, found: Mapping[Cell, Results], earlier: Publication | None) -> list[dict[str, Any]]:
+    """What is said of each training, seed by seed in the order of the methods."""
+    before = [] if earlier is None else list(earlier.about["cells"])
+    told = {(c["method"], c["seed"]): c for c in [*before, *(_cell(c, r) for c, r in found.items())]}
+    order = list(suite.methods)
+    return sorted(told.values(), key=lambda c: (c["seed"], order.index(c["method"])))
+
+
+def _diverged(cells: Sequence[Cell], told: Sequence[Mapping[str, Any]], earlier: Publication | None) -> list[Any]:
+    """Trainings that ended without a model, and so without scores."""
+    before = [] if earlier is None else list(earlier.about["diverged_trainings"])
+    scored = {(c["method"], c["seed"]) for c in told}
+    own = [{"method": c.method.name, "seed": c.seed} for c in cells if c.diverged]
+    lost = [d for d in [*before, *own] if (d["method"], d["seed"]) not in scored]
+    return [d for i, d in enumerate(lost) if d not in lost[:i]]
+
+
+def _facts(latest: MethodFacts, cells: Sequence[Mapping[str, Any]]) -> MethodFacts:
     """Of a method over its seeds: means of the times."""
-    own = [f for r in found for f in r.methods if f.method == method]
-    latest = own[-1] if own else MethodFacts(method)
     return replace(
         latest,
-        training_seconds=_mean([f.training_seconds for f in own]),
-        decision_seconds=_mean([f.decision_seconds for f in own]),
+        training_seconds=_mean([c["training_seconds"] for c in cells]),
+        decision_seconds=_mean([c["decision_seconds"] for c in cells]),
     )
 
 
@@ -109,34 +131,38 @@ def _about(
     found: dict[Cell, Results],
     merged: Results,
     records: Mapping[str, tuning.Record],
+    told: Sequence[Mapping[str, Any]],
+    earlier: Publication | None,
 ) -> dict[str, Any]:
     manifest = EvaluationManifest.of(family)
     factors = {split: manifest.systems(split, suite.systems)[0] for split in suite.splits}
-    return {
+    here = place.evaluation_data(chosen.name)
+    about = {
         "format": FORMAT,
         "suite": suite.name,
         "family": family.name,
-        "command": _command(suite, family.name, list(found)),
+        "command": _command(suite, family.name, told),
         "success": family.success_text or None,
         "manifest": {"sha256": manifest.sha256, "seed": manifest.seed},
         "factor_names": list(family.factor_names),
         "factors": {split: values.tolist() for split, values in factors.items()},
-        "data": _evaluation_data(place.evaluation_data(chosen.name), factors),
+        "data": _evaluation_data(here, factors) if earlier is None or found else earlier.about["data"],
         "protocol": protocol(suite, chosen, place),
-        "seeds": sorted({c.seed for c in found}),
+        "seeds": sorted({c["seed"] for c in told}),
         "reference": suite.reference,
         "executed": list(suite.executed),
         "methods": {f.method: _method(suite, f, chosen, merged, records[f.method]) for f in merged.methods},
-        "cells": [_cell(c, r) for c, r in found.items()],
+        "cells": list(told),
         "packages": {name: _version(name) for name in PACKAGES},
         "machine": f"Python {platform.python_version()}, {platform.system()} {platform.machine()}",
     }
+    return about if earlier is None else joined(earlier.about, about, made_here=bool(found))
 
 
-def _command(suite: Suite, family: str, found: Sequence[Cell]) -> str:
+def _command(suite: Suite, family: str, told: Sequence[Mapping[str, Any]]) -> str:
     """What makes these cells of one family, and no others: methods and seeds are named where they are not all."""
     all_methods = [m.name for m in suite.methods.values() if m.trained_on(family)]
-    methods, seeds = {c.method.name for c in found}, {c.seed for c in found}
+    methods, seeds = {c["method"] for c in told}, {c["seed"] for c in told}
     part = [] if methods >= set(all_methods) else [f"method=[{','.join(m for m in all_methods if m in methods)}]"]
     part += [] if seeds >= set(suite.seeds) else [f"seed=[{','.join(map(str, sorted(seeds)))}]"]
     return typed(["bench", f"suite={suite.name}", f"family={family}", *part])

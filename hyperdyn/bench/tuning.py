@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 from hyperdyn.bench.cells import Cell, Place
 from hyperdyn.bench.suite import BenchFamily, BenchMethod, Overrides, Suite, Tuning
@@ -48,6 +48,13 @@ class Record:
             for s, e in zip(self.settings, self.errors, strict=True)
         ]
         return {"trials": len(tried), "tried": tried, "best": list(self.best)}
+
+    @classmethod
+    def of(cls, published: Mapping[str, Any]) -> Self:
+        """The record of which this is `published()`."""
+        tried = published["tried"]
+        errors = tuple(math.inf if t["error"] is None else float(t["error"]) for t in tried)
+        return cls(tuple(tuple(t["setting"]) for t in tried), errors)
 
 
 def trial_suite(suite: Suite) -> Suite:
@@ -127,9 +134,12 @@ def record(suite: Suite, place: Place, method: str) -> Record | None:
     return Record(suite.tuning.settings, tuple(found))
 
 
-def records(suite: Suite, place: Place, methods: Sequence[str]) -> dict[str, Record]:
-    """Of each method whose trials have ended."""
-    return {m: found for m in methods if (found := record(suite, place, m)) is not None}
+def records(
+    suite: Suite, place: Place, methods: Sequence[str], published: Mapping[str, Record] | None = None
+) -> dict[str, Record]:
+    """Of each method whose trials have ended, here or, as they are published, elsewhere."""
+    there = {} if published is None else published
+    return {m: found for m in methods if (found := there.get(m) or record(suite, place, m)) is not None}
 
 
 def tuned(suite: Suite, records: dict[str, Record]) -> Suite:

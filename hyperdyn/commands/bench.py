@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
 from hyperdyn import build
-from hyperdyn.bench import tuning
+from hyperdyn.bench import base, tuning
 from hyperdyn.bench.cells import (
     STAGES,
     Cell,
@@ -58,14 +58,17 @@ def run(cfg: DictConfig) -> None:
     families = chosen(build.plain(cfg.family), list(suite.families), "family")
     methods = chosen(build.plain(cfg.method), list(suite.methods), "method")
     seeds = chosen(build.plain(cfg.seed), suite.seeds, "seed")
+    published = base.load(cfg.builds_on, suite)
+    known = base.records(suite, published)
     for name in families:
         _same_protocol(suite, place, suite.families[name])
-    trials = untried(suite, place, methods)
+    trials = untried(suite, place, [m for m in methods if m not in known])
     for cell in trials:
         _same_protocol(cell.suite, cell.place, cell.family)
     if "tune" not in stages and set(STAGES) & set(stages):
         check_tuned(trials)
-    todo = _todo(suite, place, families, methods, seeds, stages)
+    ready = tuning.tuned(suite, tuning.records(suite, place, methods, known))
+    todo = _todo(ready, place, families, seeds, stages)
     collecting = _collections(suite, place, families, tuple(trials)) if "collect" in stages else []
     trying = trials if "tune" in stages else {}
     if cfg.launch == "print":
@@ -77,12 +80,15 @@ def run(cfg: DictConfig) -> None:
         command(arguments)
     workers = cores() if cfg.workers is None else int(cfg.workers)
     failed = try_settings(trying, workers)
-    failed |= run_cells(_todo(suite, place, families, methods, seeds, stages) if trying else todo, workers)
+    if trying:
+        ready = tuning.tuned(suite, tuning.records(suite, place, methods, known))
+        todo = _todo(ready, place, families, seeds, stages)
+    failed |= run_cells(todo, workers)
     if "bounds" in stages:
         for name in families:
             _bounds(suite, place, suite.families[name])
     if "merge" in stages:
-        _merge(suite, place, Path(cfg.results))
+        _merge(suite, place, Path(cfg.results), published)
     if failed:
         raise HyperdynError(
             f"{len(failed)} cells failed",
@@ -91,12 +97,9 @@ def run(cfg: DictConfig) -> None:
         )
 
 
-def _todo(
-    suite: Suite, place: Place, families: list[str], methods: list[str], seeds: list[int], stages: Sequence[str]
-) -> Todo:
+def _todo(ready: Suite, place: Place, families: list[str], seeds: list[int], stages: Sequence[str]) -> Todo:
     """What is not done of the cells of methods whose trials have ended."""
-    ready = tuning.tuned(suite, tuning.records(suite, place, methods))
-    own = cells(ready, place, families, [m for m in methods if m in ready.methods], seeds)
+    own = cells(ready, place, families, list(ready.methods), seeds)
     return {c: found for c in own if (found := c.missing(tuple(stages)))}
 
 
@@ -152,23 +155,26 @@ def _bounds(suite: Suite, place: Place, family: BenchFamily) -> None:
         keep(place.root / family.name / "bounds", Results(family.name, planning=tuple(scores)))
 
 
-def _merge(suite: Suite, place: Place, folder: Path) -> None:
-    """Publish every family that has scores, whichever were asked for.
+def _merge(suite: Suite, place: Place, folder: Path, published: Mapping[str, Publication]) -> None:
+    """Publish every family that has scores, whichever were asked for, here or in what is built on.
 
     Raises:
         ConfigError: cells of another protocol or of another configuration: the file would say of them what is not so.
     """
     publications: list[Publication] = []
-    records = tuning.records(suite, place, list(suite.methods))
+    records = tuning.records(suite, place, list(suite.methods), base.records(suite, published))
     ready = tuning.tuned(suite, records)
     told = replace(suite, methods={**suite.methods, **ready.methods})
     for family in suite.families.values():
         own = cells(ready, place, [family.name], list(ready.methods), list(suite.seeds))
-        if any(c.results.is_file() and Results.load(c.results).prediction for c in own):
+        scored = any(c.results.is_file() and Results.load(c.results).prediction for c in own)
+        if scored:
             _same_protocol(suite, place, family)
             for cell in own:
                 cell.check_training()
-            p = merge(told, place, family, own, place.root / family.name / "bounds" / "results.json", records)
+        if scored or family.name in published:
+            bounds = place.root / family.name / "bounds" / "results.json"
+            p = merge(told, place, family, own, bounds, records, published.get(family.name))
             p.save(folder / f"{family.name}.json")
             publications.append(p)
     if not publications:
@@ -178,4 +184,4 @@ def _merge(suite: Suite, place: Place, folder: Path) -> None:
     for path in write_pages(suite, publications, folder):
         print(f"open {path}")
     for path in sorted({*folder.glob("*.json")} - {folder / f"{p.family}.json" for p in publications}):
-        print(f"{path} was made earlier and is in none of these tables: none of its cells are in {place.root}")
+        print(f"{path} was made earlier and is in none of these tables; builds_on='{folder}' takes it in")
