@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,11 +17,10 @@ from omegaconf import OmegaConf
 
 from hyperdyn import build
 from hyperdyn.bench import tuning
-from hyperdyn.bench.base import joined
 from hyperdyn.bench.cells import Cell, Place, change_overrides, evaluate_overrides, typed
 from hyperdyn.bench.plans import announced
 from hyperdyn.bench.publication import FORMAT, Publication
-from hyperdyn.bench.suite import BenchFamily, Suite
+from hyperdyn.bench.suite import BenchFamily, BenchMethod, Suite
 from hyperdyn.config import compose
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import HyperdynError
@@ -41,42 +40,36 @@ def merge(
     cells: Sequence[Cell],
     bounds: Path | None,
     records: Mapping[str, tuning.Record],
-    earlier: Publication | None = None,
 ) -> Publication:
     """What the cells of one family left, in one; cells that have no scores are left out.
 
     bounds: a results file of the floor and the ceiling, if there is one. records: how each method was tuned.
-    earlier: what is published of the family already; of a training that is in both, the cell's scores stay.
 
     Raises:
         HyperdynError: no cell has scores, or the evaluation's data are not of the manifest's systems.
-        ConfigError: what was published earlier was made in another way.
     """
     loaded = {c: Results.load(c.results) for c in cells if c.results.is_file()}
     found = {c: r for c, r in loaded.items() if r.prediction or r.planning}
-    if not found and earlier is None:
+    if not found:
         raise HyperdynError(
             f"nothing to publish of '{chosen.name}'", got="no scores", fix="hyperdyn bench does the rest"
         )
     family = build.family(compose("collect", [f"env={chosen.name}"]).env)
-    together = Results(chosen.name) if earlier is None else earlier.results
+    together = Results(chosen.name)
     for results in [Results.load(bounds)] if bounds is not None and bounds.is_file() else []:
         together = together.merged(results)
     for results in found.values():
         together = together.merged(results)
-    told = _told(suite, found, earlier)
     thin = replace(
         together,
         prediction=tuple(thinned(r, suite) for r in together.prediction),
         methods=tuple(
-            _facts(f, [c for c in told if c["method"] == f.method])
-            for name in suite.methods
-            for f in together.methods
-            if f.method == name
+            _facts(name, list(found.values())) for name in suite.methods if any(c.method.name == name for c in found)
         ),
     )
-    about = _about(suite, place, chosen, family, found, thin, records, told, earlier)
-    return Publication({**about, "diverged_trainings": _diverged(cells, told, earlier)}, thin)
+    about = _about(suite, place, chosen, family, found, thin, records)
+    diverged = [{"method": c.method.name, "seed": c.seed} for c in cells if c.diverged and c not in found]
+    return Publication({**about, "diverged_trainings": diverged}, thin)
 
 
 def thinned(score: PredictionScore, suite: Suite) -> PredictionScore:
@@ -92,33 +85,19 @@ def _rounded(rows: tuple[tuple[float, ...], ...], keep: int | None) -> tuple[tup
     return tuple(tuple(float(f"{v:.5g}") for v in row[:keep]) for row in rows)
 
 
-def _told(suite: Suite, found: Mapping[Cell, Results], earlier: Publication | None) -> list[dict[str, Any]]:
-    """What is said of each training, seed by seed in the order of the methods."""
-    before = [] if earlier is None else list(earlier.about["cells"])
-    told = {(c["method"], c["seed"]): c for c in [*before, *(_cell(c, r) for c, r in found.items())]}
-    order = list(suite.methods)
-    return sorted(told.values(), key=lambda c: (c["seed"], order.index(c["method"])))
-
-
-def _diverged(cells: Sequence[Cell], told: Sequence[Mapping[str, Any]], earlier: Publication | None) -> list[Any]:
-    """Trainings that ended without a model, and so without scores."""
-    before = [] if earlier is None else list(earlier.about["diverged_trainings"])
-    scored = {(c["method"], c["seed"]) for c in told}
-    own = [{"method": c.method.name, "seed": c.seed} for c in cells if c.diverged]
-    lost = [d for d in [*before, *own] if (d["method"], d["seed"]) not in scored]
-    return [d for i, d in enumerate(lost) if d not in lost[:i]]
-
-
-def _facts(latest: MethodFacts, cells: Sequence[Mapping[str, Any]]) -> MethodFacts:
+def _facts(method: str, found: Sequence[Results]) -> MethodFacts:
     """Of a method over its seeds: means of the times."""
+    own = [f for r in found for f in r.methods if f.method == method]
+    latest = own[-1] if own else MethodFacts(method)
     return replace(
         latest,
-        training_seconds=_mean([c["training_seconds"] for c in cells]),
-        decision_seconds=_mean([c["decision_seconds"] for c in cells]),
+        training_seconds=mean([f.training_seconds for f in own]),
+        decision_seconds=mean([f.decision_seconds for f in own]),
     )
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
+def mean(values: Sequence[float | None]) -> float | None:
+    """Of those that are known."""
     known = [v for v in values if v is not None]
     return float(np.mean(known)) if known else None
 
@@ -131,38 +110,34 @@ def _about(
     found: dict[Cell, Results],
     merged: Results,
     records: Mapping[str, tuning.Record],
-    told: Sequence[Mapping[str, Any]],
-    earlier: Publication | None,
 ) -> dict[str, Any]:
     manifest = EvaluationManifest.of(family)
     factors = {split: manifest.systems(split, suite.systems)[0] for split in suite.splits}
-    here = place.evaluation_data(chosen.name)
-    about = {
+    return {
         "format": FORMAT,
         "suite": suite.name,
         "family": family.name,
-        "command": _command(suite, family.name, told),
+        "command": command(suite, family.name, {(c.method.name, c.seed) for c in found}),
         "success": family.success_text or None,
         "manifest": {"sha256": manifest.sha256, "seed": manifest.seed},
         "factor_names": list(family.factor_names),
         "factors": {split: values.tolist() for split, values in factors.items()},
-        "data": _evaluation_data(here, factors) if earlier is None or found else earlier.about["data"],
+        "data": _evaluation_data(place.evaluation_data(chosen.name), factors),
         "protocol": protocol(suite, chosen, place),
-        "seeds": sorted({c["seed"] for c in told}),
+        "seeds": sorted({c.seed for c in found}),
         "reference": suite.reference,
         "executed": list(suite.executed),
         "methods": {f.method: _method(suite, f, chosen, merged, records[f.method]) for f in merged.methods},
-        "cells": list(told),
+        "cells": [_cell(c, r) for c, r in found.items()],
         "packages": {name: _version(name) for name in PACKAGES},
         "machine": f"Python {platform.python_version()}, {platform.system()} {platform.machine()}",
     }
-    return about if earlier is None else joined(earlier.about, about, made_here=bool(found))
 
 
-def _command(suite: Suite, family: str, told: Sequence[Mapping[str, Any]]) -> str:
-    """What makes these cells of one family, and no others: methods and seeds are named where they are not all."""
+def command(suite: Suite, family: str, trainings: Collection[tuple[str, int]]) -> str:
+    """What makes these (method, seed) of one family: methods and seeds are named where they are not all."""
     all_methods = [m.name for m in suite.methods.values() if m.trained_on(family)]
-    methods, seeds = {c["method"] for c in told}, {c["seed"] for c in told}
+    methods, seeds = {m for m, _ in trainings}, {s for _, s in trainings}
     part = [] if methods >= set(all_methods) else [f"method=[{','.join(m for m in all_methods if m in methods)}]"]
     part += [] if seeds >= set(suite.seeds) else [f"seed=[{','.join(map(str, sorted(seeds)))}]"]
     return typed(["bench", f"suite={suite.name}", f"family={family}", *part])
@@ -185,21 +160,32 @@ def protocol(suite: Suite, chosen: BenchFamily, place: Place) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _method(
-    suite: Suite, facts: MethodFacts, chosen: BenchFamily, merged: Results, record: tuning.Record
-) -> dict[str, Any]:
-    method = suite.methods[facts.method]
-    own = [v for r in merged.prediction if r.method == method.name for row in r.per_system for v in row]
-    own += [v for s in merged.planning if s.method == method.name for v in s.per_system]
+def made_with(suite: Suite, method: BenchMethod, chosen: BenchFamily, record: tuning.Record) -> dict[str, Any]:
+    """What all trainings of a method on one family share, as it is published."""
     return {
         "model": method.model or method.name,
         "overrides": [*suite.train, *chosen.train, *method.train, *method.families.get(chosen.name, ())],
         "tuning": record.published(),
         "ceiling": method.ceiling,
+    }
+
+
+def _method(
+    suite: Suite, facts: MethodFacts, chosen: BenchFamily, merged: Results, record: tuning.Record
+) -> dict[str, Any]:
+    return {
+        **made_with(suite, suite.methods[facts.method], chosen, record),
         "executed": list(facts.executed),
         "matched": matched(facts.executed, suite.executed),
-        "diverged": sum(not math.isfinite(v) for v in own),
+        "diverged": diverged(merged, facts.method),
     }
+
+
+def diverged(results: Results, method: str) -> int:
+    """How many of a method's scores are no finite number."""
+    own = [v for r in results.prediction if r.method == method for row in r.per_system for v in row]
+    own += [v for s in results.planning if s.method == method for v in s.per_system]
+    return sum(not math.isfinite(v) for v in own)
 
 
 def matched(executed: Sequence[int], hidden: Sequence[int]) -> bool:

@@ -159,24 +159,27 @@ def _merge(suite: Suite, place: Place, folder: Path, published: Mapping[str, Pub
     """Publish every family that has scores, whichever were asked for, here or in what is built on.
 
     Raises:
-        ConfigError: cells of another protocol or of another configuration: the file would say of them what is not so.
+        ConfigError: cells of another protocol or of another configuration, or published ones to build on that were made
+            in another way: the file would say of them what is not so.
     """
     publications: list[Publication] = []
     records = tuning.records(suite, place, list(suite.methods), base.records(suite, published))
     ready = tuning.tuned(suite, records)
     told = replace(suite, methods={**suite.methods, **ready.methods})
     for family in suite.families.values():
+        if earlier := published.get(family.name):
+            base.check(told, place, family, records, earlier)
         own = cells(ready, place, [family.name], list(ready.methods), list(suite.seeds))
-        scored = any(c.results.is_file() and Results.load(c.results).prediction for c in own)
-        if scored:
+        if any(c.results.is_file() and Results.load(c.results).prediction for c in own):
             _same_protocol(suite, place, family)
             for cell in own:
                 cell.check_training()
-        if scored or family.name in published:
-            bounds = place.root / family.name / "bounds" / "results.json"
-            p = merge(told, place, family, own, bounds, records, published.get(family.name))
-            p.save(folder / f"{family.name}.json")
-            publications.append(p)
+            p = merge(told, place, family, own, place.root / family.name / "bounds" / "results.json", records)
+            publications.append(p if earlier is None else base.join(told, earlier, p))
+        elif earlier:
+            publications.append(earlier)
+    for p in publications:
+        p.save(folder / f"{p.family}.json")
     if not publications:
         raise HyperdynError(
             "nothing to publish", got="no cell with scores", fix="hyperdyn bench without stages=[merge] makes them"

@@ -119,9 +119,18 @@ def other_scores() -> dict[str, Any]:
     return {"evaluate": ["history_sizes=[0,4]", "horizon=2", "rows=4"]}
 
 
+def fewer_methods() -> dict[str, Any]:
+    return {"methods": {"fixed": {}}}
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
-    [(other_trials, "protocol.tuning"), (other_trainings, "overrides of fixed"), (other_scores, "protocol")],
+    [
+        (other_trials, "protocol.tuning"),
+        (other_trainings, "overrides of fixed"),
+        (other_scores, "protocol"),
+        (fewer_methods, "model of concat"),
+    ],
 )
 def test_what_was_made_in_another_way_is_refused(
     part: Path,
@@ -139,6 +148,15 @@ def test_what_was_made_in_another_way_is_refused(
     assert "made in another way" in said
     assert f"another {message}" in said
     assert (tmp_path / "results/tried/pendulum.json").read_bytes() == before
+
+
+def test_scores_on_other_episodes_do_not_join(
+    part: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = {"evaluation": ["seed=10", *FEW]}
+    assert bench(tmp_path, monkeypatch, f"builds_on='{part}'", "family=pendulum", "seed=1", **other) == 1
+    assert "another data" in capsys.readouterr().err
+    assert not (tmp_path / "results").exists()
 
 
 def test_a_folder_without_the_suite_is_nothing_to_build_on(

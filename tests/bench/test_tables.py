@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from hyperdyn.bench.cells import Cell, Place
 from hyperdyn.bench.check import _change
-from hyperdyn.bench.merge import PACKAGES, _command
+from hyperdyn.bench.merge import PACKAGES, command
 from hyperdyn.bench.pages import _subtitle
 from hyperdyn.bench.planning_tables import planning_tables
 from hyperdyn.bench.publication import Publication
@@ -120,11 +120,9 @@ def test_a_command_names_the_part_that_it_makes() -> None:
             "families": {"pendulum": {}, "cheetah_mix": {}}, "reference": "fixed", "executed": [8], "collect": [],
         }
     )  # fmt: skip
-    place, family = Place(Path("r"), Path("d")), suite.families["pendulum"]
 
     def made(methods: list[str], seeds: list[int]) -> str:
-        cells = [Cell(suite, place, family, suite.methods[m], s) for m in methods for s in seeds]
-        return _command(suite, "pendulum", cells)
+        return command(suite, "pendulum", {(m, s) for m in methods for s in seeds})
 
     assert made(["fixed", "hyper"], [0, 1]) == "hyperdyn bench suite=s family=pendulum"
     assert made(["hyper"], [1]) == "hyperdyn bench suite=s family=pendulum 'method=[hyper]' 'seed=[1]'"
