@@ -43,7 +43,7 @@ class DynamicsModule(LightningModule):
     between them. It is logged with the auxiliary loss, so that train/<family>/loss compares all methods.
 
     Args:
-        lr, optimiser, weight_decay: "adam" or "adamw", fused.
+        lr, optimiser, weight_decay: "adam" or "adamw", fused unless precision is mixed.
         encoder_lr: rate of the parameters of the model's history encoders, None for `lr`. At the rate that suits the
             rest, an encoder may learn codes that say nothing, and the model then ignores its history.
         warmup_steps: linear warm-up.
@@ -163,7 +163,8 @@ class DynamicsModule(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         kind = torch.optim.Adam if self.optimiser == "adam" else torch.optim.AdamW
-        optimiser = kind(self._groups(), lr=self.lr, weight_decay=self.weight_decay, fused=True)
+        fused = "mixed" not in self.trainer.precision  # there it unscales gradients itself, too late to clip them
+        optimiser = kind(self._groups(), lr=self.lr, weight_decay=self.weight_decay, fused=fused)
         total = max(1, int(self.trainer.estimated_stepping_batches)) if self.schedule == "cosine" else None
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda i: warmup_cosine(i, self.warmup_steps, total))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

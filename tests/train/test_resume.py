@@ -13,7 +13,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.accelerators import CUDAAccelerator, MPSAccelerator
 from omegaconf import DictConfig, OmegaConf
 
-from hyperdyn import build
+from hyperdyn import build, config
 from hyperdyn.checkpoint import load, read_checkpoint
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import CheckpointError, ConfigError
@@ -235,7 +235,10 @@ def test_a_run_goes_on_at_its_own_rates(cfg: DictConfig) -> None:
 
 
 def test_mixed_precision_trains_and_others_are_refused(cfg: DictConfig) -> None:
-    _, objects = train(OmegaConf.merge(cfg, {"trainer": {"precision": "bf16-mixed"}}))
+    clip = config.compose("train").trainer.gradient_clip_val
+    assert clip is not None
+    _, objects = train(OmegaConf.merge(cfg, {"trainer": {"precision": "bf16-mixed", "gradient_clip_val": clip}}))
+    assert objects.trainer.optimizers[0].state_dict()["state"][0]["step"] == STEPS
     assert all(torch.isfinite(p).all() and p.dtype == torch.float32 for p in objects.module.parameters())
     with pytest.raises(ConfigError, match="precision"):
         train(OmegaConf.merge(cfg, {"trainer": {"precision": "64-true"}}))
