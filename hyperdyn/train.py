@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.utils import get_class
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningDataModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import Timer
@@ -96,6 +97,7 @@ def quiet() -> Iterator[None]:
 def assemble(cfg: DictConfig, resume: Path | None = None, family: Family | None = None) -> Objects:
     """Every object of a run, wired and not yet run."""
     run = Path(cfg.run_dir)
+    check_told(cfg)
     _check_precision(str(cfg.trainer.get("precision") or "32-true"))
     family = _family(cfg, family)
     recipe = build.recipe(cfg.model, family)
@@ -164,6 +166,21 @@ def _strategy(cfg: DictConfig) -> Any:
     if cfg.get("strategy") != "fsdp":
         return cfg.get("strategy", "auto")
     return FullySharded(tensor_parallel_size=1, save_distributed_checkpoint=False)
+
+
+def check_told(cfg: DictConfig) -> None:
+    """Raises ConfigError if a method that is told the true factors would be shown turned or mirrored systems.
+
+    Those are other objects, and their factors (a shape's number, where its mass is) stay as they were.
+    """
+    kinds, method = list(cfg.data.get("augment") or ()), get_class(cfg.model["_target_"])
+    if kinds and (method.privileged or method.told_in_training):
+        raise ConfigError(
+            f"{cfg.method} is told the true factors, which are not those of an object turned or mirrored",
+            got=f"data.augment=[{','.join(map(str, kinds))}]",
+            expected="systems as they are",
+            fix="data.augment=[]",
+        )
 
 
 def _check_precision(precision: str) -> None:

@@ -10,7 +10,7 @@ from hyperdyn.commands import collect
 from hyperdyn.commands.runs import keep
 from hyperdyn.config import compose
 from hyperdyn.evaluate.results import MethodFacts, Results
-from hyperdyn.train import train
+from hyperdyn.train import check_told, train
 
 
 def run(cfg: DictConfig) -> None:
@@ -28,6 +28,7 @@ def run(cfg: DictConfig) -> None:
 
 def fill(cfg: DictConfig) -> None:
     """Collect what the run names and data_dir does not hold yet."""
+    check_told(cfg)
     for overrides in cfg.collect or ():
         part = compose("collect", [f"data_dir={cfg.data_dir}", *overrides])
         with open_dict(part):
