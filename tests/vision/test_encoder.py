@@ -186,6 +186,16 @@ def test_the_true_shape_turns_with_the_cube_that_looks_at_it() -> None:
     assert torch.equal(occupied(front, cube, pose), shape.occupancy.rot90(1, (1, 2)))
 
 
+def test_the_true_shape_is_the_same_at_mixed_precision() -> None:
+    """To the voxel, of boxes beside the objects, far from where the world begins."""
+    cube, shape = Cube(24, 0.24), solid(BOXES)
+    pose = torch.tensor([[0.43, -0.31, 0.7], [-0.17, 0.29, -2.0]])
+    box = beside(pose, torch.tensor([[0.007, -0.004, 0.13], [-0.009, 0.006, -0.19]]))
+    expected = occupied(shape, cube, pose, box)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(occupied(shape, cube, pose, box), expected)
+
+
 def test_the_true_shape_lies_where_the_points_are_seen(encoder: VoxelEncoder) -> None:
     """Moved cubes included: nine in ten voxels with a point are of the object or touch it."""
     seen = views(BOXES)

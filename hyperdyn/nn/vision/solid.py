@@ -18,7 +18,8 @@ def occupied(solid: Solid, cube: Cube, pose: Tensor, box: Tensor | None = None) 
     N = solid.occupancy.shape[-1]
     standing = torch.cat([pose[:, :2], pose[:, 2:] + solid.yaw[:, None].to(pose.dtype)], dim=1)
     own = torch.linalg.inv(Cube(1, 1.0, cube.table).frame(standing))  # to metres, from a corner of a cube of one metre
-    own = own @ cube.frame(pose if box is None else box)
+    with torch.autocast(pose.device.type, enabled=False):  # in half precision a shape stands millimetres off
+        own = own @ cube.frame(pose if box is None else box)
     x, y, z = cube.through(own[:, :3]).flatten(2).unbind(1)  # [B,nnm]
     size = solid.size.to(x.dtype)[:, None]
     at = [(v * (N / size)).floor() for v in (x - 0.5 + size / 2, y - 0.5 + size / 2, z)]
