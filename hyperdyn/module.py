@@ -19,6 +19,7 @@ from hyperdyn.envs.spec import Family
 from hyperdyn.errors import CheckpointError, ConfigError, DivergedError
 from hyperdyn.models.base import AbstractDynamics, rollout_with_std
 from hyperdyn.nn.encoders.base import AbstractHistoryEncoder
+from hyperdyn.nn.vision.encoder import VoxelEncoder
 from hyperdyn.types import Batch, Context, Expert, Transitions
 
 CHECKPOINT_VERSION = 2
@@ -44,7 +45,7 @@ class DynamicsModule(LightningModule):
 
     Args:
         lr, optimiser, weight_decay: "adam" or "adamw", fused unless precision is mixed.
-        encoder_lr: rate of the parameters of the model's history encoders, None for `lr`. At the rate that suits the
+        encoder_lr: rate of the model's encoders, of histories and of voxels, None for `lr`. At the rate that suits the
             rest, an encoder may learn codes that say nothing, and the model then ignores its history.
         warmup_steps: linear warm-up.
         schedule: afterwards "cosine", to zero at the end of training, or "constant".
@@ -173,7 +174,7 @@ class DynamicsModule(LightningModule):
         """Parameters by their rate."""
         if self.encoder_lr is None:
             return [{"params": list(self.parameters())}]
-        encoders = [m for m in self.model.modules() if isinstance(m, AbstractHistoryEncoder)]
+        encoders = [m for m in self.model.modules() if isinstance(m, AbstractHistoryEncoder | VoxelEncoder)]
         slow = {p for encoder in encoders for p in encoder.parameters()}
         rest = {"params": [p for p in self.parameters() if p not in slow]}
         return [rest, {"params": [p for p in self.parameters() if p in slow], "lr": self.encoder_lr}]

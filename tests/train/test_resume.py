@@ -227,6 +227,14 @@ def test_a_history_encoder_may_have_a_rate_of_its_own(cfg: DictConfig) -> None:
         weights(cfg, -1e-3)
 
 
+def test_an_encoder_of_views_learns_at_the_rate_of_encoders(cfg: DictConfig) -> None:
+    vision = {"_target_": "hyperdyn.nn.vision.encoder.VoxelEncoder", "_partial_": True, "cells": 8, "levels": 8}
+    cfg.model.update({"_target_": "hyperdyn.models.hyper_vision.HyperVision", "vision": vision})
+    early, late = weights(cfg, 0.0, steps=2), weights(cfg, 0.0)
+    stood = {key for key in early if torch.equal(early[key], late[key])}
+    assert stood == {key for key in early if key.startswith(("encoder.", "vision."))}
+
+
 def test_a_run_goes_on_at_its_own_rates(cfg: DictConfig) -> None:
     train(cfg)
     for rates in ({"lr": 5e-3}, {"encoder_lr": 1e-2}):
