@@ -14,6 +14,7 @@ from hyperdyn.evaluate.earlier import Earlier
 from hyperdyn.evaluate.manifest import EvaluationManifest
 from hyperdyn.evaluate.outcome import Outcome
 from hyperdyn.evaluate.planning import cached_simulator_outcome, planning_episodes
+from hyperdyn.evaluate.summary import share_of
 from hyperdyn.evaluate.task import Task
 from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.planning.base import AbstractPlanner
@@ -26,7 +27,7 @@ class PlanningReturn(AbstractEvaluation):
 
     For a family that says what success is, also <split>/<family>/planning_success, the share of systems that got there.
     Where the simulator's returns on these systems are in the cache (`hyperdyn plan` leaves them there), also
-    <split>/<family>/planning_share of them. The ranks share the systems.
+    <split>/<family>/planning_share of them, if those are positive. The ranks share the systems.
 
     steps, history: of an episode, and of it that the model adapts from.
     support: earlier transitions of each system that it adapts from besides.
@@ -76,6 +77,6 @@ class PlanningReturn(AbstractEvaluation):
             if task.family.success is not None:
                 metrics[tag(split, task.family.name, "planning_success")] = float(success.mean())
             ceiling = cached_simulator_outcome(task, self.cache)
-            if ceiling is not None:
-                metrics[tag(split, task.family.name, "planning_share")] = float(iqm(returns) / iqm(ceiling.returns))
+            if ceiling is not None and (part := share_of(returns, ceiling.returns)) is not None:
+                metrics[tag(split, task.family.name, "planning_share")] = part
         log(trainer, metrics)

@@ -162,15 +162,19 @@ def return_difference(results: Results, first: str, second: str, split: str) -> 
 
 
 def share_of_ceiling(results: Results, method: str, split: str) -> float | None:
-    """Return relative to the simulator's under the same planner, both as interquartile means.
-
-    None where the simulator's is not positive: of costs the worse would have the larger share.
-    """
+    """`share_of` the simulator's return under the same planner; None where one of the two is missing."""
     how = _how(results, method, split)
     own, ceiling = _returns(results, method, split, how), _returns(results, CEILING, split, how)
-    if own is None or ceiling is None or (most := iqm(ceiling.reshape(-1))) <= 0:
-        return None
-    return float(iqm(own.reshape(-1)) / most)
+    return None if own is None or ceiling is None else share_of(own, ceiling)
+
+
+def share_of(returns: Array, ceiling: Array) -> float | None:
+    """Interquartile mean of returns relative to that of the ceiling's.
+
+    None where the ceiling's is not positive: of costs the worse would have the larger share.
+    """
+    most = iqm(ceiling.reshape(-1))
+    return float(iqm(returns.reshape(-1)) / most) if most > 0 else None
 
 
 def _how(results: Results, method: str, split: str) -> tuple[str, int] | None:

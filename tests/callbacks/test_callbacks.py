@@ -4,6 +4,7 @@ import copy
 import csv
 import re
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -199,26 +200,29 @@ def test_shares_of_two_ranks_sum_to_the_whole(point_mass: Family, point_mass_sto
     torch.testing.assert_close(one.compute().nrmse, whole.compute().nrmse)
 
 
-def test_planning_return_is_that_of_the_evaluation_and_its_share_of_a_cached_ceiling(
-    point_mass: Family, point_mass_store: ShardStore, tmp_path: Path
+@pytest.mark.parametrize("sign", [1, -1])
+def test_planning_return_is_that_of_the_evaluation_and_its_share_of_a_cached_ceiling_that_is_positive(
+    sign: int, point_mass: Family, point_mass_store: ShardStore, tmp_path: Path
 ) -> None:
+    """Of costs the worse would have the larger share."""
     from hyperdyn.evaluate.outcome import Outcome
     from hyperdyn.evaluate.planning import planning_episodes, simulator_outcome
     from hyperdyn.statistics import iqm
 
-    model, cache = hyper(point_mass), str(tmp_path / "cache")
-    callback = PlanningReturn(point_mass, planner(), systems=3, steps=4, cache=cache)
+    family = replace(point_mass, objective=lambda obs, action, next_obs: sign * next_obs[..., 1].square())
+    model, cache = hyper(family), str(tmp_path / "cache")
+    callback = PlanningReturn(family, planner(), systems=3, steps=4, cache=cache)
     trainer = fit(model, point_mass_store, tmp_path / "a", [callback])
     task = callback.tasks["interpolation"]
     expected = float(iqm(Outcome.of(task, planning_episodes(task, copy.deepcopy(model))).returns))
     where = "interpolation/point_mass"
     assert float(trainer.logged_metrics[f"{where}/planning_return"]) == pytest.approx(expected, rel=1e-5)
     assert f"{where}/planning_share" not in trainer.logged_metrics
-    ceiling = simulator_outcome(task, cache).returns
+    ceiling = float(iqm(simulator_outcome(task, cache).returns))
     trainer = fit(model, point_mass_store, tmp_path / "b", [callback], steps=1)
-    share = trainer.logged_metrics[f"{where}/planning_share"]
-    own = trainer.logged_metrics[f"{where}/planning_return"]
-    assert float(share) == pytest.approx(float(own) / float(iqm(ceiling)), rel=1e-4)
+    own = float(trainer.logged_metrics[f"{where}/planning_return"])
+    shares = {k: float(v) for k, v in trainer.logged_metrics.items() if k.endswith("share")}
+    assert shares == pytest.approx({f"{where}/planning_share": own / ceiling} if ceiling > 0 else {}, rel=1e-4)
 
 
 def test_figures_go_to_tensorboard_and_to_files(
