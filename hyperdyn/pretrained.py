@@ -13,8 +13,8 @@ from safetensors import SafetensorError
 
 from hyperdyn import build
 from hyperdyn.errors import CheckpointError
+from hyperdyn.files import write_whole
 from hyperdyn.models.base import AbstractDynamics
-from hyperdyn.shards.files import write_whole
 from hyperdyn.trust import check_fit, check_targets
 
 FORMAT = 2

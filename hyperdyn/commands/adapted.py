@@ -20,11 +20,11 @@ from hyperdyn.evaluate.log import HeldOut, LogScore
 from hyperdyn.figures.log import log_adaptation
 from hyperdyn.figures.rollouts import Rollout, busiest_entries, rollout_figure
 from hyperdyn.figures.style import save
+from hyperdyn.files import write_whole
 from hyperdyn.logs.episodes import Episode
 from hyperdyn.logs.reading import MINARI
 from hyperdyn.report.console import print_tables
 from hyperdyn.report.log import log_table, units_table, write_log_report
-from hyperdyn.shards.files import write_whole
 
 Array = NDArray[np.floating]
 SCORES = "scores.json"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -35,6 +34,7 @@ from hyperdyn.errors import ConfigError, HyperdynError, nearest
 from hyperdyn.evaluate import planning
 from hyperdyn.evaluate.manifest import EvaluationManifest
 from hyperdyn.evaluate.results import Results
+from hyperdyn.files import write_whole
 from hyperdyn.workers import cores
 
 AROUND = ("collect", "tune", "bounds", "merge")
@@ -123,9 +123,7 @@ def _same_protocol(suite: Suite, place: Place, family: BenchFamily) -> None:
         )
     if now != before:
         file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
-        OmegaConf.save(OmegaConf.create(now), temporary)
-        temporary.replace(file)  # in one step: cells of other machines read it
+        write_whole(file, OmegaConf.to_yaml(OmegaConf.create(now)).encode())  # cells of other machines read it
 
 
 def _print(lines: Iterable[Sequence[Sequence[str]]]) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import final
+
+from hyperdyn.files import locked, write_whole
+
+LOCK = ".lock"
+"""Beside the files, held by whoever adds to one of them."""
 
 
 @final
@@ -24,8 +28,7 @@ class OutcomeCache:
             return {}
 
     def add(self, rows: Mapping[str, list[float]]) -> None:
-        """Keep these beside what is there; what another process adds at the same moment may be lost."""
+        """Keep these beside what is there and what other processes add."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
-        temporary.write_text(json.dumps({**self.read(), **rows}, indent=1), encoding="utf-8")
-        temporary.replace(self.path)
+        with locked(self.path.with_name(LOCK)):
+            write_whole(self.path, json.dumps({**self.read(), **rows}, indent=1).encode())

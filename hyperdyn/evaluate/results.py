@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from hyperdyn.errors import HyperdynError
+from hyperdyn.files import write_whole
 from hyperdyn.statistics import rms
 
 FORMAT = 1
@@ -165,9 +165,7 @@ class Results:
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         text = _one_record_a_line({"format": FORMAT, **(about or {}), **_plain(asdict(self))})
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        temporary.write_text(text + "\n", encoding="utf-8")
-        temporary.replace(path)
+        write_whole(path, f"{text}\n".encode())
 
     @classmethod
     def load(cls, path: Path | str) -> Results:

@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from hyperdyn.shards.files import explained
+from hyperdyn.shards.disk import explained
 from hyperdyn.shards.store import ShardStore
 
 

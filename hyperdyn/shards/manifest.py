@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hyperdyn.errors import ShardError
-from hyperdyn.shards.files import write_whole
+from hyperdyn.files import write_whole
 from hyperdyn.shards.format import FORMAT_VERSION, Header, ShardId, ShardInfo
 
 MANIFEST = "manifest.json"

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from hyperdyn.errors import ShardError
-from hyperdyn.shards.files import TEMPORARY, explained, locked, publish, write_partial
+from hyperdyn.files import TEMPORARY, locked, publish, write_partial
+from hyperdyn.shards.disk import explained
 from hyperdyn.shards.format import Fault, Header, ShardId, ShardInfo, Trajectories, check_id, checked, shard_file
 from hyperdyn.shards.manifest import LOCK, Manifest
 from hyperdyn.shards.reader import find_fault, map_shard, shard_bytes

@@ -20,6 +20,7 @@ LEVELS = {
         "movable",
         "views",
         "errors",
+        "files",
         "extras",
         "progress",
         "workers",

@@ -53,7 +53,7 @@ def test_a_privileged_model_is_rebuilt_with_the_ranges_it_was_told(point_mass: F
         "hyperdyn.checkpoint.torch.load",
         "hyperdyn.module.LightningModule",
         "hyperdyn.shards.store.ShardStore",
-        "hyperdyn.shards.files.write_whole",
+        "hyperdyn.files.write_whole",
         "hyperdyn.shards.fork.shutil.copyfile",
         "hyperdyn.nn.encoders.nothing.Nothing",
     ],
