@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast, final
 
 import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -25,6 +27,8 @@ from hyperdyn.module import whole
 
 class AbstractEvaluation(Callback, ABC):
     """Looks at the model every `every_n_steps` optimiser steps and at the end of the fit, and changes nothing.
+
+    Where a run keeps an average of its weights, these are the weights that are looked at.
 
     every_n_steps: 0 for the end of the fit only.
     """
@@ -53,8 +57,21 @@ class AbstractEvaluation(Callback, ABC):
         if trainer.global_step == self._last:
             return
         self._last = trainer.global_step
-        with whole(pl_module), undisturbed(pl_module):
+        with whole(pl_module), averaged(trainer, pl_module), undisturbed(pl_module):
             self.evaluate(trainer, cast(AbstractDynamics, pl_module.model))
+
+
+@contextmanager
+def averaged(trainer: Trainer, module: LightningModule) -> Iterator[None]:
+    """Inside, a module has the averaged weights, if a callback keeps them; exchanged as Lightning does to validate."""
+    averages = [callback for callback in trainer.callbacks if isinstance(callback, WeightAveraging)]
+    for callback in averages:
+        callback.on_validation_epoch_start(trainer, module)
+    try:
+        yield
+    finally:
+        for callback in reversed(averages):
+            callback.on_validation_epoch_end(trainer, module)
 
 
 def at_least(least: int, callback: Callback, **values: int) -> None:

@@ -16,7 +16,7 @@ import torch
 from hydra.utils import get_class
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningDataModule, Trainer, seed_everything
-from lightning.pytorch.callbacks import Timer
+from lightning.pytorch.callbacks import Timer, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.strategies import ModelParallelStrategy
 from omegaconf import DictConfig, OmegaConf
@@ -107,6 +107,7 @@ def assemble(cfg: DictConfig, resume: Path | None = None, family: Family | None 
     step = read_checkpoint(resume)["global_step"] if resume else 0
     timer = Timer()
     plugins = build.plugins(cfg.get("callbacks"), **offered)
+    plugins.sort(key=lambda p: not isinstance(p, WeightAveraging))  # a step is in the average before others look at it
     bars = [StepsBar(f"train {run.name}")] if cfg.trainer.get("enable_progress_bar", True) else []
     arguments = {**build.plain(cfg.trainer), "strategy": _strategy(cfg.trainer)}
     loggers = [TensorBoardLogger(run, name="tensorboard", version=""), csv_logger(run, step)]

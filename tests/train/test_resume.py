@@ -5,6 +5,7 @@ import shutil
 import signal
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from hyperdyn import build, config
 from hyperdyn.checkpoint import load, read_checkpoint
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import CheckpointError, ConfigError
+from hyperdyn.evaluate.prediction import rollout_error
+from hyperdyn.evaluate.windows import Windows
 from hyperdyn.shards.format import Header
 from hyperdyn.shards.store import ShardStore
 from hyperdyn.train import train
@@ -262,15 +265,42 @@ def test_what_lightning_refuses_is_an_error_in_words(
         train(OmegaConf.merge(cfg, {"trainer": asked}))
 
 
+def average() -> dict[str, object]:
+    """The callback of `callbacks=ema`, with an average of a few steps."""
+    node: dict[str, object] = build.plain(config.compose("train", ["callbacks=ema"]).callbacks.average)
+    return {**node, "decay": 0.5}
+
+
 def test_averaged_weights_are_what_a_run_keeps(cfg: DictConfig) -> None:
-    average = {"_target_": "lightning.pytorch.callbacks.EMAWeightAveraging", "decay": 0.5}
-    _, objects = train(OmegaConf.merge(cfg, {"callbacks": {"average": average}}))
+    _, objects = train(OmegaConf.merge(cfg, {"callbacks": {"average": average()}}))
     plain = OmegaConf.merge(cfg, {"run_dir": cfg.run_dir + "-plain"})
     train(plain)
     kept, last = load(cfg.run_dir).state_dict(), load(plain.run_dir).state_dict()
     for key, value in objects.module.model.state_dict().items():
         assert torch.equal(value, kept[key]), key
     assert not torch.equal(kept["hypernetwork.theta0"], last["hypernetwork.theta0"])
+
+
+@pytest.mark.parametrize("every", [0, 1])
+def test_averaged_weights_are_what_a_run_is_judged_by(every: int, cfg: DictConfig) -> None:
+    """At the end of the fit as amid it, which changes no bit of what is kept."""
+    asked = {"data_dir": cfg.data_dir, "splits": ["train"], "history_sizes": [4], "horizon": 2, "rows": 4}
+    watch = {"_target_": "hyperdyn.callbacks.rollout_error.RolloutError", "every_n_steps": every, **asked}
+    watched = OmegaConf.merge(cfg, {"callbacks": {"watch": watch, "average": average()}})
+    alone = OmegaConf.merge(cfg, {"run_dir": cfg.run_dir + "-alone", "callbacks": {"average": average()}})
+    metrics, _ = train(watched)
+    train(alone)
+    kept, expected = load(watched.run_dir), load(alone.run_dir).state_dict()
+    assert all(torch.equal(value, expected[key]) for key, value in kept.state_dict().items())
+    judge: dict[str, Any] = {"method": "kept", "splits": ["train"], "windows": Windows((4,), 2, 4), "progress": False}
+    (score,) = rollout_error(kept, ShardStore.open(cfg.data_dir), **judge)
+    assert [metrics[f"train/point_mass/K4/nrmse_{h}"] for h in (1, 2)] == pytest.approx(score.nrmse, rel=1e-6)
+
+
+def test_systems_met_after_the_first_step_are_in_what_an_averaged_run_keeps(cfg: DictConfig) -> None:
+    cfg.model = {"_target_": "hyperdyn.models.experts.Experts", "systems": 4, "hidden": [8]}
+    train(OmegaConf.merge(cfg, {"callbacks": {"average": average()}}))
+    assert torch.isfinite(load(cfg.run_dir).state_dict()["factors"]).all()
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
