@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 HORIZON = 2000.0
 """Codes that a running moment looks back on; the encoder keeps changing, and old codes with it."""
@@ -46,20 +46,27 @@ class CodeFamiliarity(nn.Module):
             return torch.where((known > 0) & (count > 0), _distance(code - mean, covariance), 1.0)
 
     def _meet(self, code: Tensor, weight: Tensor) -> None:
-        """Move the moments towards those of these codes."""
-        new = weight.sum(0)
+        """Move the moments towards those of these codes, of all processes together."""
+        new = everywhere(weight.sum(0))
         total = (self.count + new).clamp(max=HORIZON)
         rate = (new / torch.where(total > 0, total, 1.0))[:, None]  # [L,1]
         share = (weight / torch.where(new > 0, new, 1.0)).T  # [L,B]
-        mean = share @ code
+        mean = everywhere(share @ code)
         apart = code - mean.unsqueeze(1)  # [L,B,Z]
-        covariance = torch.einsum("lb,lbi,lbj->lij", share, apart, apart)
+        covariance = everywhere(torch.einsum("lb,lbi,lbj->lij", share, apart, apart))
         shift = mean - self.mean
         rate, keep = rate.unsqueeze(2), 1 - rate.unsqueeze(2)
         between_means = rate * keep * shift.unsqueeze(2) * shift.unsqueeze(1)
         self.covariance.copy_(keep * self.covariance + rate * covariance + between_means)
         self.mean.add_(rate.squeeze(2) * shift)
         self.count.copy_(total)
+
+
+def everywhere(part: Tensor) -> Tensor:
+    """The sum of what all processes of a training hold, in place; of one, what it holds."""
+    if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
+        distributed.all_reduce(part)
+    return part
 
 
 def between(count: Tensor, levels: int) -> Tensor:

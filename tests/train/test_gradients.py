@@ -1,4 +1,4 @@
-"""The gradients of N processes that share a batch are those of one process that has it all."""
+"""Gradients and running statistics of N processes that share a batch are those of one process that has it all."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from hyperdyn.cli import main
 from hyperdyn.train import assemble, quiet
 
 class Keep(Callback):
-    "What the optimiser is about to get, of every rank."
+    "What the optimiser is about to get and what is left at the end beside the weights, of every rank."
 
     def __init__(self, folder):
         self.folder = folder
@@ -31,6 +31,9 @@ class Keep(Callback):
     def on_before_optimizer_step(self, trainer, module, optimizer):
         gradient = torch.cat([p.grad.flatten() for p in module.parameters()])
         torch.save(gradient, f"{self.folder}/{trainer.global_step}-{trainer.global_rank}.pt")
+
+    def on_train_end(self, trainer, module):
+        torch.save(dict(module.model.named_buffers()), f"{self.folder}/buffers-{trainer.global_rank}.pt")
 
 def fit(method, world):
     own = [f"model={method}", f"run_dir=runs/{method}-{world}", f"trainer.devices={world}"]
@@ -88,6 +91,18 @@ def test_ranks_together_have_the_gradient_of_one_alone(method: str, world: int, 
     for rank in range(world):
         shared = gradients(runs / f"{method}-{world}", rank)
         assert ((shared - alone).norm(dim=1) <= 1e-6 * norm).all(), (shared - alone).norm(dim=1) / norm
+
+
+@pytest.mark.parametrize("world", [2, 4])
+@pytest.mark.parametrize("method", METHODS)
+def test_ranks_together_have_the_running_statistics_of_one_alone(method: str, world: int, runs: Path) -> None:
+    alone = torch.load(runs / f"{method}-1" / "buffers-0.pt", weights_only=True)
+    for rank in range(world):
+        shared = torch.load(runs / f"{method}-{world}" / f"buffers-{rank}.pt", weights_only=True)
+        assert shared.keys() == alone.keys()
+        for name, value in alone.items():
+            torch.testing.assert_close(shared[name], value, rtol=1e-4, atol=1e-6, msg=name)
+    assert (alone.get("familiarity.count", torch.ones(1)) > 0).any()
 
 
 @pytest.mark.parametrize("method", METHODS)
