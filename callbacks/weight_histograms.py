@@ -50,7 +50,7 @@ class WeightHistograms(AbstractEvaluation):
 
     def evaluate(self, trainer: Trainer, model: AbstractDynamics) -> None:
         spec = getattr(model, "expert_spec", None)
-        if spec is None or not trainer.is_global_zero:
+        if spec is None:
             return
         store = ShardStore.open(self.data_dir)
         generated, device = [], next(model.parameters()).device

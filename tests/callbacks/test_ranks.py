@@ -22,6 +22,7 @@ import torch.distributed as dist
 from hyperdyn import envs
 from hyperdyn.callbacks.planning_return import PlanningReturn
 from hyperdyn.callbacks.rollout_error import RolloutError
+from hyperdyn.callbacks.weight_histograms import WeightHistograms
 from hyperdyn.models.hyper import Hyper
 from hyperdyn.nn.encoders.mean_pool import MeanPoolEncoder
 from hyperdyn.planning.cem import CEM
@@ -36,7 +37,7 @@ def reduce(tensor, reduce_op):
     return tensor
 
 strategy = SimpleNamespace(reduce=reduce)
-logs = {"loggers": [], "callback_metrics": {}, "logged_metrics": {}}
+logs = {"is_global_zero": rank == 0, "loggers": [], "callback_metrics": {}, "logged_metrics": {}}
 trainer = SimpleNamespace(global_rank=rank, world_size=world, global_step=1, strategy=strategy, **logs)
 family = envs.load("pendulum")
 torch.manual_seed(0)
@@ -45,6 +46,7 @@ planner = CEM(horizon=3, candidates=8, iterations=1, elites=2, keep=1)
 with torch.no_grad():
     RolloutError(sys.argv[1], splits=["interpolation"], history_sizes=[8], horizon=3, rows=10).evaluate(trainer, model)
     PlanningReturn(family, planner, systems=3, steps=4).evaluate(trainer, model)
+    WeightHistograms(sys.argv[1], history=8).evaluate(trainer, model)
 print("FOUND", json.dumps({k: float(v) for k, v in trainer.logged_metrics.items()}))
 if world > 1:
     dist.destroy_process_group()  # threads of gloo that outlive the interpreter abort it
@@ -102,6 +104,7 @@ def test_ranks_share_the_systems_and_agree_on_the_result(
         "interpolation/pendulum/K8/nrmse_1",
         "interpolation/pendulum/K8/nrmse_3",
         "interpolation/pendulum/planning_return",
+        "interpolation/pendulum/generated_spread",
     }
     for name, value in alone.items():
         assert one[name] == pytest.approx(value, rel=1e-5), name
