@@ -6,8 +6,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
-from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,7 @@ from torch import Tensor
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import ConfigError, nearest
 from hyperdyn.evaluate.earlier import Earlier
+from hyperdyn.evaluate.identity import identity
 from hyperdyn.planning.base import AbstractPlanner
 
 Doubles = NDArray[np.float64]
@@ -78,7 +77,7 @@ class Task:
     def key(self) -> str:
         """Hash over what the return of a method without parameters depends on, the system itself apart."""
         planner = [type(self.planner).__name__, _settings(self.planner)]
-        return _hash([_identity(self.family), *planner, self.steps, self.replan])
+        return _hash([identity(self.family), *planner, self.steps, self.replan])
 
     @property
     def file_stem(self) -> str:
@@ -108,31 +107,6 @@ def how(
     more |= {"particles": particles or ""}
     more |= dict(sorted((setting or {}).items()))
     return f"{type(planner).__name__}({shown})" + "".join(f", {k}={v}" for k, v in more.items() if v != "")
-
-
-def _identity(family: Family) -> list[Any]:
-    """What tells families apart in which a method without parameters acts otherwise.
-
-    A name stands for whatever else a family says. One that says which arguments are only observed shares with others:
-    all that it plans with is listed in place of its name.
-    """
-    if family.observed_only:
-        kwargs = {name: v for name, v in family.env_kwargs.items() if name not in family.observed_only}
-        parts = [family.objective, family.success, family.termination, family.simulator, family.builder]
-        return [family.env_id, kwargs, family.dt, family.factor_names, *map(_origin, parts)]
-    found = [family.name, family.env_id, dict(family.env_kwargs), family.dt]
-    return found if family.builder is None else [*found, family.builder, family.objective, family.termination]
-
-
-def _origin(part: Any) -> Any:
-    """Where a function or class can be imported from, with the arguments of a partial one.
-
-    Of what cannot be imported its `repr`, which at worst is another in every process: computed anew, never mixed up.
-    """
-    if isinstance(part, partial):
-        return [_origin(part.func), part.args, part.keywords]
-    importable = isinstance(part, FunctionType | type) and "<" not in part.__qualname__
-    return f"{part.__module__}.{part.__qualname__}" if importable else repr(part)
 
 
 def _hash(content: Any) -> str:

@@ -1,15 +1,21 @@
 """Methods are compared on the same task, under a floor and a ceiling."""
 
+import importlib
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 
+from hyperdyn import build
+from hyperdyn.envs import pendulum
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate import planning
@@ -156,9 +162,89 @@ def test_families_that_differ_in_what_is_observed_alone_share_a_ceiling_and_no_o
     assert len({t.key for t in tasks}) == len({t.file_stem for t in tasks}) == len(tasks)
 
 
+CEILINGS = {
+    "ant_cripple": "4493cc20c356279b",
+    "ant_slope": "797102752306eafa",
+    "cheetah_cripple": "cdd1ceaf6e76ad14",
+    "cheetah_mass": "f4d1cf0b6aa3bd09",
+    "cheetah_mix": "712a2026c6555414",
+    "cheetah_pier": "3a501c6d71c25e2f",
+    "cheetah_slope": "9c4420597c98930e",
+    "pendulum": "0df13c7e3253f638",
+    "pushing": "20a23ef432da4ebc",
+    "pushing_outline": "20a23ef432da4ebc",
+}
+"""Under what the ceilings of families that come with the package were computed."""
+
+
+@pytest.mark.parametrize("name", CEILINGS)
+def test_the_ceilings_of_packaged_families_stay_known(name: str) -> None:
+    family = build.family(OmegaConf.load(Path(__file__).parents[2] / "conf" / "env" / f"{name}.yaml"))
+    assert task(family, 1).key.startswith(CEILINGS[name])
+
+
+OWN = """import gymnasium
+
+class Env(gymnasium.Env):
+    "pushed"
+
+gymnasium.register("own/Env-v0", entry_point="own:Env")
+{reward}
+
+def success(obs):
+    return obs[..., 0] > 0
+"""
+REWARDS = [
+    "def objective(obs, action, next_obs):\n    return -next_obs[..., 0] ** 2",
+    "def objective(obs, action, next_obs):\n    return -abs(next_obs[..., 0])",
+    "SCALE = 2\ndef objective(obs, action, next_obs):\n    return -SCALE * next_obs[..., 0] ** 2",
+    "SCALE = 30\ndef objective(obs, action, next_obs):\n    return -SCALE * next_obs[..., 0] ** 2",
+]
+
+
+@pytest.mark.parametrize("observed", [(), ("outline",)])
+def test_the_ceiling_of_a_familys_own_reward_is_of_that_reward_alone(
+    observed: tuple[str, ...], point_mass: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where its name stays; and a return alone is no outcome where success is asked for."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    registry = dict(gymnasium.registry)
+    monkeypatch.setattr(gymnasium.envs.registration, "registry", registry)
+    ours = replace(
+        point_mass,
+        env_id="hyperdyn.envs:hyperdyn/Pendulum-v0",
+        objective=pendulum.objective,
+        simulator=pendulum.PendulumSimulator,
+        observed_only=observed,
+    )
+
+    def keys(reward: str) -> list[str]:
+        (tmp_path / "own.py").write_text(OWN.format(reward=reward))
+        monkeypatch.delitem(sys.modules, "own", raising=False)
+        registry.pop("own/Env-v0", None)
+        own = importlib.import_module("own")
+        changed = [
+            replace(ours, objective=own.objective),
+            replace(ours, objective=own.objective, success=own.success),
+            replace(ours, success=own.success),
+            replace(ours, termination=own.objective),
+            replace(ours, simulator=own.Env),
+            replace(ours, simulator=partial(pendulum.PendulumSimulator, own.Env)),
+            replace(ours, simulator=partial(pendulum.PendulumSimulator, env=own.Env)),
+            replace(ours, env_id="own:own/Env-v0"),
+        ]
+        assert [task(f).key for f in changed] == [task(f).key for f in changed]
+        return [task(f).key for f in changed]
+
+    found = [key for reward in REWARDS for key in keys(reward)]
+    assert len(set(found)) == len(found)
+    assert keys(REWARDS[0]) == found[:8]
+
+
 def test_a_damaged_cache_is_computed_anew(point_mass: Family, tmp_path: Path) -> None:
     first = simulator_outcome(task(point_mass), tmp_path).returns
-    (file,) = tmp_path.iterdir()
+    (file,) = tmp_path.glob("*.json")
     file.write_text("{")
     np.testing.assert_array_equal(simulator_outcome(task(point_mass), tmp_path).returns, first)
 
