@@ -122,9 +122,3 @@ def show_figure(trainer: Trainer, tag: str, figure: Figure, file: str) -> None:
 def run_folder(trainer: Trainer, name: str) -> Path:
     """A folder of the run."""
     return Path(trainer.default_root_dir) / name
-
-
-def method_name(model: AbstractDynamics) -> str:
-    """A class as a method is called: HyperReleased as hyper_released."""
-    name = type(model).__name__
-    return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import final
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_warn
+from omegaconf import OmegaConf
 from PIL import Image
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, board, method_name, run_folder, step_of, tag
+from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, board, run_folder, step_of, tag
 from hyperdyn.checkpoint import load
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import ConfigError, EnvError, nearest
@@ -32,6 +34,7 @@ class Videos(AbstractEvaluation):
     It goes to the run's `videos`, where it replaces an earlier one, and to TensorBoard as an image: `add_video` writes
     nothing where moviepy 2 is installed. Of a system that cannot be drawn there is a warning instead.
 
+    method: what this model is called.
     beside: run folder or checkpoint of the other model; null is this model without history, K = 0.
     system: number in the family's evaluation manifest.
     history, support: last transitions of the episode, and earlier ones of the system, that the expert is made from.
@@ -42,6 +45,7 @@ class Videos(AbstractEvaluation):
         self,
         family: Family,
         planner: AbstractPlanner,
+        method: str,
         *,
         every_n_steps: int = 0,
         split: str = "interpolation",
@@ -61,6 +65,7 @@ class Videos(AbstractEvaluation):
         task = Task(family, factors[[system]], starts[system:], planner, steps)
         self.task = replace(task, earlier=Earlier.asked(family, support))
         self.ignorant = task
+        self.method = method
         self.history = history
         self.beside = beside
         self.renderer = renderer
@@ -70,15 +75,7 @@ class Videos(AbstractEvaluation):
     def evaluate(self, trainer: Trainer, model: AbstractDynamics) -> None:
         if not trainer.is_global_zero:
             return
-        name, family = method_name(model), self.task.family
-        if self.beside is None:
-            informed = self.history or self.task.support
-            clips = [self._clip(f"{name}, K = 0", model, self.ignorant, 0)] if informed else []
-        else:
-            other = load(self.beside).to(next(model.parameters()).device)
-            clips = [self._clip(method_name(other), other, self.task, self.history)]
-        known = known_text((self.task.support, self.history))
-        clips.append(self._clip(f"{name}, {known}", model, self.task, self.history))
+        family, clips = self.task.family, self.clips(model)
         try:
             film = side_by_side(family, self.task.factors[0], clips, renderer=self.renderer)
         except EnvError as error:  # no reason to lose a training
@@ -86,6 +83,17 @@ class Videos(AbstractEvaluation):
             return
         data = save_gif(film, run_folder(trainer, "videos") / f"{self.name}.gif")
         self._show(trainer, data, film.frames[0])
+
+    def clips(self, model: AbstractDynamics) -> list[Clip]:
+        """What the film shows, left to right."""
+        if self.beside is None:
+            informed = self.history or self.task.support
+            clips = [self._clip(f"{self.method} (K = 0)", model, self.ignorant, 0)] if informed else []
+        else:
+            other = load(self.beside).to(next(model.parameters()).device)
+            clips = [self._clip(method_of(self.beside), other, self.task, self.history)]
+        known = known_text((self.task.support, self.history))
+        return [*clips, self._clip(f"{self.method} ({known})", model, self.task, self.history)]
 
     @staticmethod
     def _clip(label: str, model: AbstractDynamics, task: Task, history: int) -> Clip:
@@ -100,3 +108,10 @@ class Videos(AbstractEvaluation):
         image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=data)
         summary = Summary(value=[Summary.Value(tag=self.tag, image=image)])
         writer._get_file_writer().add_summary(summary, step_of(trainer))
+
+
+def method_of(run: str) -> str:
+    """What the method of a run folder, or of a checkpoint in one, is called; elsewhere, the name of file or folder."""
+    path = Path(run)
+    config = (path if path.is_dir() else path.parent.parent) / "config.yaml"
+    return str(OmegaConf.load(config).method) if config.is_file() else path.stem

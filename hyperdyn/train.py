@@ -103,7 +103,7 @@ def assemble(cfg: DictConfig, resume: Path | None = None, family: Family | None 
     recipe = build.recipe(cfg.model, family)
     module = DynamicsModule(build.model(recipe), family, recipe=recipe, **build.plain(cfg.module))
     datamodule = build.plugin(cfg.data, state=family.state)
-    offered = {"family": family, "run_dir": str(run), "data_dir": cfg.data_dir}
+    offered = {"family": family, "method": cfg.method, "run_dir": str(run), "data_dir": cfg.data_dir}
     step = read_checkpoint(resume)["global_step"] if resume else 0
     timer = Timer()
     plugins = build.plugins(cfg.get("callbacks"), **offered)

@@ -13,10 +13,12 @@ import pytest
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from omegaconf import OmegaConf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor, nn
 
+from hyperdyn import build
 from hyperdyn.callbacks.code_embedding import CodeEmbedding
 from hyperdyn.callbacks.dashboard import PAGES
 from hyperdyn.callbacks.planning_return import PlanningReturn
@@ -31,6 +33,7 @@ from hyperdyn.evaluate.windows import Windows
 from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.models.fixed import Fixed
 from hyperdyn.models.hyper import Hyper
+from hyperdyn.module import CHECKPOINT_VERSION
 from hyperdyn.nn.encoders.mean_pool import MeanPoolEncoder
 from hyperdyn.planning.cem import CEM
 from hyperdyn.shards.store import ShardStore
@@ -304,8 +307,8 @@ def test_a_method_without_codes_or_generated_weights_has_none_to_show(
         (lambda family: RolloutFigures(family, "x", systems=0), "RolloutFigures: systems"),
         (lambda family: CodeEmbedding(family, "x", history=0), "CodeEmbedding: history"),
         (lambda family: PlanningReturn(family, planner(), systems=0), "PlanningReturn: systems"),
-        (lambda family: Videos(family, planner(), renderer="mujco"), "did you mean 'mujoco'"),
-        (lambda family: Videos(family, planner(), steps=0), "Videos: steps"),
+        (lambda family: Videos(family, planner(), "hyper", renderer="mujco"), "did you mean 'mujoco'"),
+        (lambda family: Videos(family, planner(), "hyper", steps=0), "Videos: steps"),
     ],
 )
 def test_a_wrong_argument_is_named_when_the_callback_is_made(point_mass: Family, make: Any, message: str) -> None:
@@ -328,7 +331,7 @@ def test_a_gif_goes_to_the_run_and_to_tensorboard(tmp_path: Path, point_mass_sto
 
     family = envs.load("pendulum")
     model = Hyper(family.state, encoder=MeanPoolEncoder, hidden=(8,))
-    callback = Videos(family, planner(), steps=6, renderer="skeleton")
+    callback = Videos(family, planner(), "hyper", steps=6, renderer="skeleton")
     trainer = Trainer(
         logger=TensorBoardLogger(tmp_path, name="tensorboard", version=""), default_root_dir=tmp_path, accelerator="cpu"
     )
@@ -341,3 +344,23 @@ def test_a_gif_goes_to_the_run_and_to_tensorboard(tmp_path: Path, point_mass_sto
     trainer.loggers[0].finalize("success")
     (event,) = events(tmp_path).Images("interpolation/pendulum/video_0")
     assert event.encoded_image_string == path.read_bytes()
+
+
+def test_a_film_calls_methods_what_their_runs_do(point_mass: Family, tmp_path: Path) -> None:
+    recipe = build.recipe({"_target_": "hyperdyn.models.fixed.Fixed", "hidden": [8]}, point_mass)
+    state = {f"model.{name}": value for name, value in build.model(recipe).state_dict().items()}
+    kept = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    kept.parent.mkdir(parents=True)
+    torch.save({"hyperdyn": {"version": CHECKPOINT_VERSION, **recipe}, "state_dict": state}, kept)
+    OmegaConf.save({"method": "cadm"}, tmp_path / "run" / "config.yaml")
+    lone = tmp_path / "lone.ckpt"
+    lone.write_bytes(kept.read_bytes())
+
+    def labels(beside: Path | None) -> list[str]:
+        film = Videos(point_mass, planner(), "grbal", steps=2, history=3, beside=beside and str(beside))
+        with torch.no_grad():
+            return [clip.label for clip in film.clips(hyper(point_mass).eval())]
+
+    assert labels(None) == ["grbal (K = 0)", "grbal (K = 3)"]
+    for beside, name in ((tmp_path / "run", "cadm"), (kept, "cadm"), (lone, "lone")):
+        assert labels(beside) == [name, "grbal (K = 3)"]

@@ -15,6 +15,7 @@ from lightning.pytorch.accelerators import CUDAAccelerator, MPSAccelerator
 from omegaconf import DictConfig, OmegaConf
 
 from hyperdyn import build, config
+from hyperdyn.callbacks.videos import Videos
 from hyperdyn.checkpoint import load, read_checkpoint
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import CheckpointError, ConfigError
@@ -22,7 +23,7 @@ from hyperdyn.evaluate.prediction import rollout_error
 from hyperdyn.evaluate.windows import Windows
 from hyperdyn.shards.format import Header
 from hyperdyn.shards.store import ShardStore
-from hyperdyn.train import train
+from hyperdyn.train import assemble, train
 
 STEPS, STOP = 11, 7  # the stop is in the middle of an epoch
 
@@ -48,6 +49,7 @@ def cfg(data: Path, point_mass: Family, monkeypatch: pytest.MonkeyPatch) -> Dict
     return OmegaConf.create(
         {
             "seed": 0,
+            "method": "mine",
             "run_dir": str(data.parent / "run"),
             "data_dir": str(data),
             "ckpt": None,
@@ -253,6 +255,12 @@ def test_mixed_precision_trains_and_others_are_refused(cfg: DictConfig) -> None:
     assert all(torch.isfinite(p).all() and p.dtype == torch.float32 for p in objects.module.parameters())
     with pytest.raises(ConfigError, match="precision"):
         train(OmegaConf.merge(cfg, {"trainer": {"precision": "64-true"}}))
+
+
+def test_a_film_is_told_what_the_method_of_its_run_is_called(cfg: DictConfig) -> None:
+    film = {"_target_": "hyperdyn.callbacks.videos.Videos", "planner": {"_target_": "hyperdyn.planning.cem.CEM"}}
+    found = assemble(OmegaConf.merge(cfg, {"callbacks": {"film": film}})).trainer.callbacks
+    assert [callback.method for callback in found if isinstance(callback, Videos)] == ["mine"]
 
 
 @pytest.mark.parametrize("asked", [{"accelerator": "gpu", "devices": -1}, {"accelerator": "abacus"}, {"dveices": 2}])
