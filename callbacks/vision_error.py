@@ -8,7 +8,7 @@ from typing import final
 import torch
 from lightning.pytorch import LightningModule, Trainer
 
-from hyperdyn.callbacks.evaluation import AbstractEvaluation, log
+from hyperdyn.callbacks.evaluation import AbstractEvaluation, log, tag
 from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate.windows import Windows, systems_of
 from hyperdyn.models.base import AbstractDynamics
@@ -22,7 +22,7 @@ from hyperdyn.views import Views
 
 @final
 class VisionError(AbstractEvaluation):
-    """Logs vision/<split>/iou of the guessed shape, and vision/<split>/metres, the error of the guessed place.
+    """Logs <split>/<family>/shape_iou of guessed shapes and <split>/<family>/place_error_m, the error of their place [m].
 
     Each cube is put beside its object by a draw as wide as training's, the same in every evaluation, and the guess is
     how far it was moved along its own axes: sqrt(2/3) of the jitter is the error of who knows nothing. Of the objects
@@ -56,18 +56,19 @@ class VisionError(AbstractEvaluation):
         encoder = model.vision
         assert isinstance(encoder, VoxelEncoder)
         share = slice(trainer.global_rank, None, trainer.world_size)
+        store = ShardStore.open(self.data_dir)
         found: dict[str, float] = {}
         for split in self.splits:
             iou, place = ShapeIoU().to(encoder.no_view.device), PlaceError().to(encoder.no_view.device)
             draw = torch.Generator().manual_seed(self.windows.seed)
-            for views in self._views(split, share):
+            for views in self._views(store, split, share):
                 add_guesses(encoder, views.to(encoder.no_view.device), draw, iou, place)
-            for name, value in (("iou", iou.compute()), ("metres", place.compute())):
-                found[f"vision/{split}/{name}"] = float(value)
+            for name, value in (("shape_iou", iou.compute()), ("place_error_m", place.compute())):
+                found[tag(split, store.header.family, name)] = float(value)
         log(trainer, found)
 
-    def _views(self, split: str, share: slice) -> Iterator[Views]:
-        for batch in self.windows.batches(ShardStore.open(self.data_dir), split, share):
+    def _views(self, store: ShardStore, split: str, share: slice) -> Iterator[Views]:
+        for batch in self.windows.batches(store, split, share):
             views = batch.context.views
             if views is not None and views.pose is not None and views.solid is not None:
                 yield views

@@ -1,13 +1,19 @@
 """IoU of shapes and errors of places, by hand."""
 
 import math
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import torch
 from ray_casting import Box, around, photograph
 
-from hyperdyn.callbacks.vision_error import add_guesses
+from hyperdyn.callbacks.vision_error import VisionError, add_guesses
 from hyperdyn.nn.vision.encoder import VoxelEncoder
 from hyperdyn.nn.vision.metrics import PlaceError, ShapeIoU
+from hyperdyn.shards import Header, ShardStore
+from hyperdyn.shards.views import views_bytes
 from hyperdyn.views import Solid
 
 
@@ -28,6 +34,21 @@ def test_errors_of_places_are_root_mean_squares() -> None:
     metric.update(torch.zeros(1, 2), torch.zeros(1, 2))
     torch.testing.assert_close(metric.compute().item(), 0.05 / math.sqrt(2))
     assert math.isnan(PlaceError().compute())
+
+
+def test_shape_and_place_are_curves_of_a_split_and_a_family(tmp_path: Path) -> None:
+    store = ShardStore.create(tmp_path, Header("Boxes-v0", "boxes", ("width",), 2, 1, 0.05, 0))
+    solid = Solid(torch.ones(1, 4, 4, 4, dtype=torch.bool), torch.tensor([0.1]))
+    for n, x in enumerate((0.05, -0.1)):
+        seen = replace(photograph([Box(x, 0.0, 0.6, (0.1, 0.1, 0.1))], around()).to(torch.float32), solid=solid)
+        obs, action, looks = np.zeros((2, 4, 2)), np.zeros((2, 3, 1)), views_bytes((e, 0, seen) for e in range(2))
+        store.append(split="extrapolation", system=n, round=0, factors=[x], obs=obs, action=action, views=looks)
+    encoder = VoxelEncoder(code_dim=4, cells=8, levels=8, size=0.24, channels=(8,)).eval()
+    logs = {"loggers": [], "callback_metrics": {}, "logged_metrics": {}}
+    trainer = SimpleNamespace(global_rank=0, world_size=1, global_step=1, **logs)
+    VisionError(str(tmp_path), splits=["extrapolation"]).evaluate(trainer, SimpleNamespace(vision=encoder))
+    assert set(trainer.logged_metrics) == {"extrapolation/boxes/shape_iou", "extrapolation/boxes/place_error_m"}
+    assert all(math.isfinite(value) for value in trainer.logged_metrics.values())
 
 
 def test_guesses_are_judged_in_the_cube_that_was_shown() -> None:
