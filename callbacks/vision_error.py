@@ -22,7 +22,7 @@ from hyperdyn.views import Views
 
 @final
 class VisionError(AbstractEvaluation):
-    """Logs <split>/<family>/shape_iou of guessed shapes and <split>/<family>/place_error_m, the error of their place [m].
+    """Logs <split>/<family>/shape_iou and <split>/<family>/place_error_m [m], of guessed shapes and places.
 
     Each cube is put beside its object by a draw as wide as training's, the same in every evaluation, and the guess is
     how far it was moved along its own axes: sqrt(2/3) of the jitter is the error of who knows nothing. Of the objects
