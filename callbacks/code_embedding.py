@@ -43,7 +43,7 @@ class CodeEmbedding(AbstractEvaluation):
         self.data_dir = data_dir
         self.split = split
         self.systems = systems
-        self.windows = Windows((history,), 1, 1, "support", seed)
+        self.windows = Windows((history,), 1, 1, "support", seed, fewer=True)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         systems_of(ShardStore.open(self.data_dir), self.split)  # better now than after the first thousand steps

@@ -49,7 +49,7 @@ class RolloutFigures(AbstractEvaluation):
         self.split = split
         self.systems = systems
         self.entries = entries
-        self.windows = Windows(tuple(history_sizes), steps, 1, "support", seed)
+        self.windows = Windows(tuple(history_sizes), steps, 1, "support", seed, fewer=True)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         systems_of(ShardStore.open(self.data_dir), self.split)  # better now than after the first thousand steps

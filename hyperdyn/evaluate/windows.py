@@ -29,6 +29,7 @@ class Windows:
         that follow each other, fewer in an episode that is too short.
     seed: of the choice, which depends on nothing else but the system's number and its episodes.
     views: the context holds one look at each system, at another episode than its windows are of, where any is stored.
+    fewer: a support of fewer transitions than K, where its episodes hold no more, is no error: for figures, not scores.
 
     Raises:
         ConfigError: a value outside its range.
@@ -40,6 +41,7 @@ class Windows:
     context: str = "support"
     seed: int = 0
     views: bool = True
+    fewer: bool = False
 
     def __post_init__(self) -> None:
         if self.context not in CONTEXTS:
@@ -53,7 +55,7 @@ class Windows:
 
         Raises:
             ShardError: the split has no shards.
-            ConfigError: episodes too short, or too few, for so many rows.
+            ConfigError: episodes too short, or too few, for so many rows or for so long a history.
         """
         found, looks = systems_of(store, split)[share or slice(None)], Looks(store.load_views)
         for i in range(0, len(found), TILE):
@@ -89,6 +91,13 @@ class Windows:
                 got=f"episodes of {episodes.length.tolist()} steps",
                 expected=f"{self.rows} windows of {self.horizon} steps" + _beside(self.context),
                 fix="lower rows or horizon, or collect more and longer episodes",
+            )
+        if self.context == "support" and len(context) < max(self.history_sizes) and not self.fewer:
+            raise ConfigError(
+                f"system {episodes.system} of split '{episodes.split}' has too little history",
+                got=f"{len(context)} transitions in one half of its episodes, of {episodes.length.tolist()} steps",
+                expected=f"K = {max(self.history_sizes)} of them",
+                fix=f"history_sizes of at most {len(context)}, or collect more and longer episodes",
             )
         return Block(episodes, context, query)
 

@@ -1,5 +1,6 @@
 """Prediction error of models whose answer is known."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -140,6 +141,13 @@ def test_what_cannot_be_evaluated_is_named(point_mass_store: ShardStore) -> None
         list(Windows(rows=400, horizon=4).batches(point_mass_store, "train"))
     with pytest.raises(ConfigError, match="in a row"):
         list(Windows(rows=58, horizon=4, context="recent").batches(point_mass_store, "train"))
+    longest = Windows(rows=20, horizon=4, history_sizes=(0, 120))  # two of four episodes of 60 steps
+    assert {int(k) for batch in longest.batches(point_mass_store, "train") for k in batch.context.mask.sum(1)} == {120}
+    too_long = replace(longest, history_sizes=(0, 121))
+    with pytest.raises(ConfigError, match=r"(?s)got: *120 .*expected: *K = 121.*history_sizes of at most 120"):
+        list(too_long.batches(point_mass_store, "train"))
+    (batch,) = replace(too_long, fewer=True).batches(point_mass_store, "train")
+    assert batch.context.mask.sum(1).tolist() == [120] * 6
     with pytest.raises(ShardError, match="holds extrapolation, interpolation, train"):
         list(WINDOWS.batches(point_mass_store, "validation"))
     with pytest.raises(ConfigError, match="did you mean 'recent'"):

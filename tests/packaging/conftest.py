@@ -11,7 +11,10 @@ from hyperdyn.cli import main
 
 SYSTEMS = ["systems.train=2", "systems.interpolation=2", "systems.extrapolation=2", "episodes=3", "steps=60"]
 STEPS = ["trainer=cpu", "trainer.max_steps=2", "trainer.enable_progress_bar=false", "data.systems=2", "data.rows=4"]
-ERRORS = ["callbacks=rollout_error", "callbacks.rollout_error.rows=2", "callbacks.rollout_error.horizon=2"]
+ERRORS = [
+    *("callbacks=rollout_error", "callbacks.rollout_error.rows=2", "callbacks.rollout_error.horizon=2"),
+    "callbacks.rollout_error.history_sizes=[0,4]",
+]
 
 
 @pytest.fixture(scope="session")
