@@ -5,21 +5,25 @@ from __future__ import annotations
 import signal
 import threading
 from pathlib import Path
-from typing import Any, NoReturn, final
+from typing import Any, final
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 
 from hyperdyn.errors import PREEMPTED
 
+EVERY = 16
+"""Optimiser steps from one agreement among several processes to the next: each waits for all of a device's work."""
+
 
 @final
 class Preemption(Callback):
     """On SIGTERM, to whichever rank, every rank finishes its step, the run is saved, and all leave with PREEMPTED.
 
-    A round of on-policy data that the step ends in is played before. It must be the last of a trainer's callbacks.
-    Lightning's own handler broadcasts from inside the signal, amid the collectives of a step; this one only takes note.
-    The handler from before the fit comes back when Lightning puts back those that its own had replaced.
+    One process leaves after the step at hand. Several ask each other every `EVERY` steps and at an epoch's end, and
+    leave then. A round of on-policy data that the step ends in is played before. It must be the last of a trainer's
+    callbacks. Lightning's own handler broadcasts from inside the signal, amid the collectives of a step; this one only
+    takes note. The handler from before the fit comes back when Lightning puts back those that its own had replaced.
 
     path: of the checkpoint.
     """
@@ -38,17 +42,18 @@ class Preemption(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: STEP_OUTPUT, batch: Any, batch_idx: int
     ) -> None:
-        if trainer.world_size > 1:
-            self._asked = trainer.strategy.reduce_boolean_decision(self._asked, all=False)
-        if self._asked and not trainer.is_last_batch:  # else what others do at the end of an epoch would be skipped
-            self._leave(trainer)
+        if trainer.is_last_batch:  # what others do at the end of an epoch would be skipped
+            return
+        if trainer.world_size == 1 or trainer.global_step % EVERY == 0:
+            self._leave_if_asked(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.world_size > 1:
-            self._asked = trainer.strategy.reduce_boolean_decision(self._asked, all=False)
-        if self._asked:
-            self._leave(trainer)
+        self._leave_if_asked(trainer)
 
-    def _leave(self, trainer: Trainer) -> NoReturn:
-        trainer.save_checkpoint(self.path, weights_only=False)  # with all that resuming needs
-        raise SystemExit(PREEMPTED)
+    def _leave_if_asked(self, trainer: Trainer) -> None:
+        asked = self._asked
+        if trainer.world_size > 1:
+            asked = trainer.strategy.reduce_boolean_decision(asked, all=False)
+        if asked:
+            trainer.save_checkpoint(self.path, weights_only=False)  # with all that resuming needs
+            raise SystemExit(PREEMPTED)
