@@ -130,6 +130,8 @@ def test_the_example_shown_is_the_example_there_is() -> None:
         assert (ROOT / "examples" / "cart" / name).read_text() in readme
     guide = (ROOT / "docs" / "extending.md").read_text()
     assert (ROOT / "examples" / "gymnasium" / "moon_pendulum.yaml").read_text() in guide
+    for name in ("offset.py", "offset.yaml"):
+        assert (ROOT / "examples" / "offset" / name).read_text() in guide
     assert '[project.entry-points."hyperdyn.conf"]\nmy-envs = "my_envs.conf"\n' in guide
     assert 'my-envs = "my_envs.conf"\n' in (ROOT / "examples" / "my_envs" / "pyproject.toml").read_text()
 

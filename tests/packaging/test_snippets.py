@@ -64,7 +64,7 @@ ELSEWHERE = {
     r"pushing|hyper_vision": "needs PyBullet, pictures or minutes; tests/collect and tests/vision run them small",
     r"minari": "needs the extra minari; tests/collect goes there and back",
     r"onnx": "needs the extra onnx; tests/deploy writes it",
-    r"my_robot|=cart\b|runs/cart|moon_pendulum|cart_pole": "an environment of examples/, run by its own tests",
+    r"my_robot|=cart\b|runs/cart|moon_pendulum|cart_pole|offset": "of examples/, run by its own tests",
     r"callbacks\.": "one callback among those that take long; composed by test_documents",
     r"--help|COMMAND|\bDIR\b|\bRUN\b|needs Python": "a pattern, not a command",
     r"^hyperdyn (adapt|collect|check-env|change|doctor|evaluate|export|plan|report|train)$": "a name, not a command",
