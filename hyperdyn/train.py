@@ -174,7 +174,8 @@ def check_told(cfg: DictConfig) -> None:
 
     Those are other objects, and their factors (a shape's number, where its mass is) stay as they were.
     """
-    kinds, method = list(cfg.data.get("augment") or ()), get_class(cfg.model["_target_"])
+    kinds = list(cfg.data.get("augment") or ())
+    method: Any = get_class(cfg.model["_target_"])
     if kinds and (method.privileged or method.told_in_training):
         raise ConfigError(
             f"{cfg.method} is told the true factors, which are not those of an object turned or mirrored",
