@@ -64,7 +64,8 @@ class AbstractEvaluation(Callback, ABC):
 @contextmanager
 def averaged(trainer: Trainer, module: LightningModule) -> Iterator[None]:
     """Inside, a module has the averaged weights, if a callback keeps them; exchanged as Lightning does to validate."""
-    averages = [callback for callback in trainer.callbacks if isinstance(callback, WeightAveraging)]
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]
+    averages = [callback for callback in callbacks if isinstance(callback, WeightAveraging)]
     for callback in averages:
         callback.on_validation_epoch_start(trainer, module)
     try:
