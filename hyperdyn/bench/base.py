@@ -85,7 +85,7 @@ def join(suite: Suite, earlier: Publication, now: Publication) -> Publication:
     cells = sorted(by_training.values(), key=lambda c: (c["seed"], order.index(c["method"])))
     results = earlier.results.merged(now.results)
     methods = [_times(f, cells) for name in order for f in results.methods if f.method == name]
-    lost = {(d["method"], d["seed"]) for d in [*before["diverged_trainings"], *after["diverged_trainings"]]}
+    lost = {(d["method"], d["seed"]) for about in (before, after) for d in about.get("diverged_trainings", ())}
     told = {**before["methods"], **after["methods"]}
     about = {
         **after,
