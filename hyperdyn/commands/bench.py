@@ -67,12 +67,18 @@ def run(cfg: DictConfig) -> None:
         _same_protocol(cell.suite, cell.place, cell.family)
     if "tune" not in stages and set(STAGES) & set(stages):
         check_tuned(trials)
-    ready = tuning.tuned(suite, tuning.records(suite, place, methods, known))
-    todo = _todo(ready, place, families, seeds, stages)
+
+    def todo() -> Todo:
+        """What is not done of the cells of methods whose trials have ended, here or in what is built on."""
+        ready = tuning.tuned(suite, tuning.records(suite, place, methods, known))
+        own = cells(ready, place, families, list(ready.methods), seeds)
+        return {c: found for c in own if (found := c.missing(tuple(stages)))}
+
+    left = todo()  # a training of another configuration is refused before anything is made
     collecting = _collections(suite, place, families, tuple(trials)) if "collect" in stages else []
     trying = trials if "tune" in stages else {}
     if cfg.launch == "print":
-        _print([*collecting, *lines(trying), *lines(todo)])
+        _print([*collecting, *lines(trying), *lines(left)])
         if trying:
             print(AGAIN, file=sys.stderr)
         return
@@ -80,10 +86,7 @@ def run(cfg: DictConfig) -> None:
         command(arguments)
     workers = cores() if cfg.workers is None else int(cfg.workers)
     failed = try_settings(trying, workers)
-    if trying:
-        ready = tuning.tuned(suite, tuning.records(suite, place, methods, known))
-        todo = _todo(ready, place, families, seeds, stages)
-    failed |= run_cells(todo, workers)
+    failed |= run_cells(todo() if trying else left, workers)
     if "bounds" in stages:
         for name in families:
             _bounds(suite, place, suite.families[name])
@@ -95,12 +98,6 @@ def run(cfg: DictConfig) -> None:
             got="\n            ".join(f"{cell}: {line(error)}" for cell, error in failed.items()),
             fix="mend it and run the same command again: what is done is kept",
         )
-
-
-def _todo(ready: Suite, place: Place, families: list[str], seeds: list[int], stages: Sequence[str]) -> Todo:
-    """What is not done of the cells of methods whose trials have ended."""
-    own = cells(ready, place, families, list(ready.methods), seeds)
-    return {c: found for c in own if (found := c.missing(tuple(stages)))}
 
 
 def _same_protocol(suite: Suite, place: Place, family: BenchFamily) -> None:
