@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import final
 
 import torch
@@ -54,8 +53,7 @@ class CodeEmbedding(AbstractEvaluation):
         codes, factors = [], []
         device = next(model.parameters()).device
         for batch in self.windows.batches(ShardStore.open(self.data_dir), self.split, slice(self.systems)):
-            context = replace(batch.context, factors=batch.factors if model.privileged else None)
-            found = latent(model, context.to(device))
+            found = latent(model, model.told(batch.context, batch.factors).to(device))
             if found is None:
                 return
             codes.append(found.cpu())

@@ -75,11 +75,9 @@ class RolloutFigures(AbstractEvaluation):
     def _rollouts(self, model: AbstractDynamics, batch: Batch) -> list[Rollout]:
         moved = batch.to(next(model.parameters()).device)
         start = moved.query.obs[:, :, 0]
-        predicted = {}
-        for k in self.windows.history_sizes:
-            context = self.windows.first(moved.context, k)
-            if model.privileged:
-                context = replace(context, factors=moved.factors)
+        predicted, held = {}, int(moved.context.mask.sum(1).min())
+        for k in sorted({min(k, held) for k in self.windows.history_sizes}):
+            context = model.told(self.windows.first(moved.context, k), moved.factors)
             predicted[f"K = {k}"] = rollout(model.adapt(context), start, moved.query.action)[:, 0].cpu().numpy()
         true = np.concatenate([batch.query.obs[:, 0, :1].numpy(), batch.query.next_obs[:, 0].numpy()], axis=1)
         return [

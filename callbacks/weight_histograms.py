@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import final
 
 import torch
@@ -55,8 +54,7 @@ class WeightHistograms(AbstractEvaluation):
         store = ShardStore.open(self.data_dir)
         generated, device = [], next(model.parameters()).device
         for batch in self.windows.batches(store, self.split, slice(self.systems)):
-            context = replace(batch.context, factors=batch.factors if model.privileged else None)
-            theta = model.adapt(context.to(device)).theta
+            theta = model.adapt(model.told(batch.context, batch.factors).to(device)).theta
             if theta is None:
                 return
             generated.append(theta.float().cpu())

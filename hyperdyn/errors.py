@@ -16,6 +16,7 @@ class HyperdynError(Exception):
     """Root of every error that hyperdyn raises on purpose. The command line prints it without a traceback."""
 
     def __init__(self, what: str, *, got: object = None, expected: object = None, fix: str | None = None) -> None:
+        self.what, self.got, self.expected, self.fix = what, got, expected, fix
         parts = [what]
         if got is not None:
             parts.append(f"  got:      {got}")

@@ -11,12 +11,14 @@ from pathlib import Path
 
 TEMPORARY = ".partial-"
 """In the name of every file that is still being written."""
+LOCK = ".lock"
+"""In a folder whose files several processes add to."""
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file exclusively. The system lets go of it when the process dies."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder exclusively. The system lets go of it when the process dies."""
+    fd = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         yield

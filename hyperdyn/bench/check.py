@@ -25,38 +25,13 @@ from hyperdyn.errors import HyperdynError
 from hyperdyn.evaluate.manifest import EvaluationManifest
 from hyperdyn.evaluate.results import CEILING, FLOOR, PredictionScore
 
-KEYS = (
-    "suite",
-    "family",
-    "manifest",
-    "factor_names",
-    "factors",
-    "data",
-    "protocol",
-    "seeds",
-    "reference",
-    "executed",
-    "methods",
-    "cells",
-    "command",
-    "packages",
-    "machine",
-)
-
 
 def faults(path: Path | str) -> list[Fault]:
     """What is wrong with a published file; nothing if it is as it should be."""
     try:
         p = Publication.load(path)
     except HyperdynError as error:
-        what, *more = str(error).splitlines()
-        return [
-            Fault(
-                what, " ".join(m.strip() for m in more) or "nothing", "a file of `hyperdyn bench`", "publish that file"
-            )
-        ]
-    if missing := [key for key in KEYS if key not in p.about]:
-        return [Fault("entries are missing from 'bench'", missing, list(KEYS), RERUN)]
+        return [Fault(error.what, error.got, error.expected or "a file of `hyperdyn bench`", error.fix or RERUN)]
     try:
         return [*_manifest(p), *_suite(p), *_prediction(p), *_planning(p), *_change(p), *method_faults(p)]
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:

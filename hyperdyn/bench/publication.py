@@ -34,6 +34,23 @@ from hyperdyn.errors import HyperdynError
 from hyperdyn.evaluate.results import Results
 
 FORMAT = 1
+KEYS = (
+    "suite",
+    "family",
+    "manifest",
+    "factor_names",
+    "factors",
+    "data",
+    "protocol",
+    "seeds",
+    "reference",
+    "executed",
+    "methods",
+    "cells",
+    "command",
+    "packages",
+    "machine",
+)
 
 
 @dataclass(frozen=True)
@@ -64,10 +81,13 @@ class Publication:
         about = json.loads(path.read_text(encoding="utf-8")).get("bench")
         if not isinstance(about, dict) or about.get("format") != FORMAT:
             got = "no entry 'bench'" if not isinstance(about, dict) else f"format {about.get('format')}"
-            raise HyperdynError(
-                f"{path} is not of a benchmark",
-                got=got,
-                expected=f"an entry 'bench' of format {FORMAT}",
-                fix="the file that `hyperdyn bench` writes to results/<suite>/",
-            )
-        return cls(about, results)
+        elif missing := [key for key in KEYS if key not in about]:
+            got = f"an entry 'bench' without {', '.join(missing)}"
+        else:
+            return cls(about, results)
+        raise HyperdynError(
+            f"{path} is not of a benchmark",
+            got=got,
+            expected=f"an entry 'bench' of format {FORMAT} with {', '.join(KEYS)}",
+            fix="the file that `hyperdyn bench` writes to results/<suite>/",
+        )

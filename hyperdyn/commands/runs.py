@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from hyperdyn.checkpoint import CHECKPOINTS, load
 from hyperdyn.errors import CheckpointError, HyperdynError
 from hyperdyn.evaluate.results import MethodFacts, Results
+from hyperdyn.files import locked
 from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.report.writer import RESULTS
 
@@ -42,9 +43,11 @@ class Run:
 
 
 def keep(folder: Path, results: Results) -> None:
-    """Add results to the results.json of a run folder."""
+    """Add results to the results.json of a run folder; several processes may at once."""
     file = folder / RESULTS
-    (Results.load(file).merged(results) if file.exists() else results).save(file)
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        (Results.load(file).merged(results) if file.exists() else results).save(file)
 
 
 def folders(patterns: str | Sequence[str]) -> list[Path]:

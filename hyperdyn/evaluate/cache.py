@@ -9,9 +9,6 @@ from typing import final
 
 from hyperdyn.files import locked, write_whole
 
-LOCK = ".lock"
-"""Beside the files, held by whoever adds to one of them."""
-
 
 @final
 class OutcomeCache:
@@ -30,5 +27,5 @@ class OutcomeCache:
     def add(self, rows: Mapping[str, list[float]]) -> None:
         """Keep these beside what is there and what other processes add."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with locked(self.path.with_name(LOCK)):
+        with locked(self.path.parent):
             write_whole(self.path, json.dumps({**self.read(), **rows}, indent=1).encode())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -92,9 +91,7 @@ def add_batch(
     start, true = batch.query.obs[:, :, 0], batch.query.next_obs
     with undisturbed(model):
         for k, error in errors.items():
-            context = windows.first(batch.context, k)
-            if model.privileged:
-                context = replace(context, factors=batch.factors)
+            context = model.told(windows.first(batch.context, k), batch.factors)
             error.update(rollout(model.adapt(context), start, batch.query.action), true, start)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from torch import Tensor
 
@@ -83,10 +82,7 @@ def add_batch(found: Mapping[int, SplitUncertainty], model: AbstractDynamics, ba
     norm = model.norm
     with undisturbed(model):
         for k, uncertainty in found.items():
-            context = windows.first(batch.context, k)
-            if model.privileged:
-                context = replace(context, factors=batch.factors)
-            expert = model.adapt(context)
+            expert = model.adapt(model.told(windows.first(batch.context, k), batch.factors))
             step = expert.step(expert.start(obs), action)
             if step.std is None:
                 return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -44,6 +45,10 @@ class AbstractDynamics(nn.Module, ABC):
     @abstractmethod
     def executed_sizes(self) -> tuple[int, ...]:
         """Layer sizes of the network that one step of an expert executes, from all that it takes (x, a code) to Y."""
+
+    def told(self, context: Context, factors: Tensor) -> Context:
+        """The context with the true factors [B,F] of its systems if the method is privileged; else as it is."""
+        return replace(context, factors=factors) if self.privileged else context
 
 
 class ChangeExpert(Expert):

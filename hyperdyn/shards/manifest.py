@@ -19,7 +19,6 @@ from hyperdyn.shards.format import FORMAT_VERSION, Header, ShardId, ShardInfo
 
 MANIFEST = "manifest.json"
 JOURNALS = "manifest.*.journal"
-LOCK = ".lock"
 COMPACT_AT = 256
 """Journal lines before the list is rewritten; as many as the list is long, so that n shards cost O(n) in all."""
 MEND = "bring the file back from a copy, or move the folder away and collect anew"

@@ -11,7 +11,7 @@ from hyperdyn.errors import ShardError
 from hyperdyn.files import TEMPORARY, locked, publish, write_partial
 from hyperdyn.shards.disk import explained
 from hyperdyn.shards.format import Fault, Header, ShardId, ShardInfo, Trajectories, check_id, checked, shard_file
-from hyperdyn.shards.manifest import LOCK, Manifest
+from hyperdyn.shards.manifest import Manifest
 from hyperdyn.shards.reader import find_fault, map_shard, shard_bytes
 from hyperdyn.shards.views import ShardViews
 
@@ -52,7 +52,7 @@ class ShardStore:
         store = cls(root)
         with explained(f"'{root}'"):
             store.root.mkdir(parents=True, exist_ok=True)
-            with locked(store._lock):
+            with locked(store.root):
                 if not store._manifest.path.exists():
                     store._manifest.create(header)
         store.refresh()
@@ -62,10 +62,6 @@ class ShardStore:
     @property
     def header(self) -> Header:
         return self._manifest.header
-
-    @property
-    def _lock(self) -> Path:
-        return self.root / LOCK
 
     def require(self, header: Header, names: Sequence[str] = IDENTITY) -> None:
         """Raises ShardError if the named fields of this collection's header differ from the given one's."""
@@ -152,7 +148,7 @@ class ShardStore:
         try:
             for name, content in contents.items():
                 partials[name] = write_partial(self.root / name, content)
-            with locked(self._lock):
+            with locked(self.root):
                 self.refresh()
                 known = self._manifest.records.get(info.id)
                 if known is not None:
@@ -167,13 +163,13 @@ class ShardStore:
 
     def adopt(self, infos: Iterable[ShardInfo]) -> None:
         """List shards whose files are in place already; those that are listed stay as they are."""
-        with explained(f"'{self._manifest.path}'"), locked(self._lock):
+        with explained(f"'{self._manifest.path}'"), locked(self.root):
             self.refresh()
             self._manifest.add_all(info for info in infos if info.id not in self)
 
     def close(self) -> None:
         """Bring manifest.json up to date, for whoever reads it without this class. Losing this call loses nothing."""
-        with explained(f"'{self._manifest.path}'"), locked(self._lock):
+        with explained(f"'{self._manifest.path}'"), locked(self.root):
             self.refresh()
             self._manifest.compact()
 
@@ -212,7 +208,7 @@ class ShardStore:
 
         No collection may be running on the folder.
         """
-        with explained(f"'{self._manifest.path}'"), locked(self._lock):
+        with explained(f"'{self._manifest.path}'"), locked(self.root):
             self.refresh()
             bad = [f.info for f in faults if self._manifest.records.get(f.info.id) == f.info]
             self._manifest.remove(info.id for info in bad)

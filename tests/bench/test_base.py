@@ -171,6 +171,19 @@ def test_a_folder_without_the_suite_is_nothing_to_build_on(
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_published_file_that_lacks_entries_is_refused_with_their_names(
+    part: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(part, tmp_path / "published")
+    file = tmp_path / "published/pendulum.json"
+    content = json.loads(file.read_text())
+    del content["bench"]["protocol"], content["bench"]["cells"]
+    file.write_text(json.dumps(content))
+    assert bench(tmp_path, monkeypatch, "builds_on=published", "family=pendulum") == 1
+    assert "an entry 'bench' without protocol, cells" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
 def test_a_record_is_what_is_published_of_it() -> None:
     record = Record((("module.lr=1",), ()), (float("inf"), 0.25))
     assert tuning.Record.of(json.loads(json.dumps(record.published()))) == record

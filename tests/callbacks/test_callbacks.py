@@ -19,6 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor, nn
 
 from hyperdyn import build
+from hyperdyn.callbacks import rollout_figures
 from hyperdyn.callbacks.code_embedding import CodeEmbedding
 from hyperdyn.callbacks.dashboard import PAGES
 from hyperdyn.callbacks.planning_return import PlanningReturn
@@ -30,6 +31,7 @@ from hyperdyn.envs.spec import Family
 from hyperdyn.errors import ConfigError, ShardError
 from hyperdyn.evaluate.prediction import rollout_error
 from hyperdyn.evaluate.windows import Windows
+from hyperdyn.figures.rollouts import Rollout
 from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.models.fixed import Fixed
 from hyperdyn.models.hyper import Hyper
@@ -244,6 +246,25 @@ def test_figures_go_to_tensorboard_and_to_files(
         assert event.step == 3
         assert event.encoded_image_string.startswith(b"\x89PNG")
         assert event.width > 300
+
+
+def test_a_figure_says_how_much_history_there_was_where_less_than_asked(
+    point_mass: Family, point_mass_store: ShardStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[set[str]] = []
+    draw = rollout_figures.rollout_figure
+
+    def watched(rollouts: list[Rollout], *rest: Any) -> Any:
+        shown.extend(set(r.predicted) for r in rollouts)
+        return draw(rollouts, *rest)
+
+    monkeypatch.setattr(rollout_figures, "rollout_figure", watched)
+    callback = RolloutFigures(point_mass, str(point_mass_store.root), systems=2, history_sizes=(0, 8, 1000), steps=2)
+    fit(hyper(point_mass), point_mass_store, tmp_path, [callback])
+    (batch,) = Windows((1000,), 2, 1, fewer=True).batches(point_mass_store, "interpolation", slice(2))
+    held = int(batch.context.mask.sum(1).min())
+    assert 8 < held < 1000
+    assert shown == [{"K = 0", "K = 8", f"K = {held}"}] * 2
 
 
 def test_the_projector_gets_a_code_and_all_factors_of_each_system(
