@@ -122,7 +122,10 @@ def _tiles(
     """Episodes of these systems of a task with their numbers, a tile at a time, as they finish."""
     on_cpu = model is None or next(model.parameters()).device.type == "cpu"
     share = math.ceil(len(systems) / max(1, workers))  # so that no worker idles while another holds two tiles
-    size = max(1, min(TILE, share) if on_cpu else len(systems))
+    if model is None:
+        size = 1  # simulating gains nothing from company, and a system whose episode has ended costs nothing more
+    else:
+        size = max(1, min(TILE, share) if on_cpu else len(systems))
     tiles = [systems[i : i + size] for i in range(0, len(systems), size)]
     with (
         Meter(progress or "", len(tiles), "decisions", enabled=progress is not None) as bar,

@@ -45,11 +45,14 @@ def test_knowing_the_truth_plans_as_well_as_the_simulator_and_better_than_chance
 
 
 def test_a_systems_return_does_not_depend_on_who_else_is_evaluated(
-    point_mass: Family, monkeypatch: pytest.MonkeyPatch
+    point_mass: Family, point_mass_truth: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = simulator_outcome(task(point_mass, 5)).returns
+    judged = task(point_mass, 5)
+    together = Outcome.of(judged, planning_episodes(judged, point_mass_truth)).returns
     monkeypatch.setattr(planning, "TILE", 2)
-    np.testing.assert_allclose(simulator_outcome(task(point_mass, 5)).returns, whole)
+    np.testing.assert_allclose(Outcome.of(judged, planning_episodes(judged, point_mass_truth)).returns, together)
+    whole = simulator_outcome(judged).returns
+    np.testing.assert_allclose(whole, together, rtol=1e-4)
     shares = [simulator_outcome(task(point_mass, 5).share(rank, 2)).returns for rank in range(2)]
     merged = np.empty(5)
     merged[0::2], merged[1::2] = shares
@@ -100,8 +103,15 @@ def test_the_ceiling_of_a_system_is_computed_once(
     assert planned == [0, 1, 2, 3, 4, 0, 1, 2]
 
 
+def test_nothing_is_simulated_for_a_system_whose_episode_has_ended(point_mass: Family) -> None:
+    ends = replace(point_mass, termination=lambda obs, action, next_obs: next_obs[..., 0].abs() > 1.0)
+    played = planning_episodes(task(ends, 5, steps=12))
+    lasted = [int(episodes.length[0]) for episodes in played]
+    assert min(lasted) < max(lasted)
+    assert [len(episodes.seconds) for episodes in played] == lasted  # decisions
+
+
 def test_an_interrupted_ceiling_continues(point_mass: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "TILE", 2)
     whole, job = simulator_outcome(task(point_mass, 5)).returns, planning._Job.__call__
 
     def interrupted(self: Any, numbers: Sequence[int]) -> Any:
@@ -263,14 +273,14 @@ def near(obs: torch.Tensor, within: float = 0.4) -> torch.Tensor:
 
 def test_success_is_getting_there_at_any_step_and_is_kept_with_the_ceiling(point_mass: Family, tmp_path: Path) -> None:
     judged = task(replace(point_mass, success=near), 5, steps=12)
-    (episodes,) = planning_episodes(judged)
-    outcome = Outcome.of(judged, [episodes])
-    there = np.linalg.norm(episodes.obs[:, 1:, :2], axis=-1) < 0.4
+    played = planning_episodes(judged)
+    outcome = Outcome.of(judged, played)
+    there = np.concatenate([np.linalg.norm(e.obs[:, 1:, :2], axis=-1) < 0.4 for e in played])
     np.testing.assert_array_equal(outcome.success, there.any(1))
     assert 0 < there.any(1).mean() < 1
     assert 0 < there.mean() < there.any(1).mean()
-    cut = replace(episodes, length=there.argmax(1))  # ended before the first time
-    np.testing.assert_array_equal(Outcome.of(judged, [cut]).success, 0)
+    cut = [replace(e, length=at[None]) for e, at in zip(played, there.argmax(1), strict=True)]  # before the first time
+    np.testing.assert_array_equal(Outcome.of(judged, cut).success, 0)
     for found in (simulator_outcome(judged, tmp_path), planning.cached_simulator_outcome(judged, tmp_path)):
         np.testing.assert_array_equal(found.success, outcome.success)
     score = outcome.score(judged, "simulator", "interpolation", 0, 0)
