@@ -28,6 +28,8 @@ from hyperdyn.workers import run_jobs
 
 TILE = 6
 """Systems planned for at once on a CPU: no slower than a large batch, and enough tiles to share and to count."""
+SIMULATED = 1
+"""With the simulator itself: it gains nothing from company, and one whose episode has ended costs nothing more."""
 
 
 @dataclass(frozen=True)
@@ -122,10 +124,7 @@ def _tiles(
     """Episodes of these systems of a task with their numbers, a tile at a time, as they finish."""
     on_cpu = model is None or next(model.parameters()).device.type == "cpu"
     share = math.ceil(len(systems) / max(1, workers))  # so that no worker idles while another holds two tiles
-    if model is None:
-        size = 1  # simulating gains nothing from company, and a system whose episode has ended costs nothing more
-    else:
-        size = max(1, min(TILE, share) if on_cpu else len(systems))
+    size = max(1, min(TILE if model else SIMULATED, share) if on_cpu else len(systems))
     tiles = [systems[i : i + size] for i in range(0, len(systems), size)]
     with (
         Meter(progress or "", len(tiles), "decisions", enabled=progress is not None) as bar,
