@@ -11,6 +11,8 @@ from hydra.errors import InstantiationException
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from hyperdyn.behaviour.base import AbstractBehaviour
+from hyperdyn.config import compose
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import ConfigError
 from hyperdyn.models.base import AbstractDynamics
@@ -55,6 +57,14 @@ def family(cfg: DictConfig | Mapping[str, Any]) -> Family:
             fix="call from Python what this command calls, or write the family as a YAML file",
         )
     made: Family = construct(cfg)
+    return made
+
+
+def behaviour(cfg: Any, of: Family) -> AbstractBehaviour:
+    """The behaviour that a node describes; where there is none, the family's own."""
+    made: AbstractBehaviour = construct(
+        compose("collect", [f"behaviour={of.behaviour}"]).behaviour if cfg is None else cfg
+    )
     return made
 
 

@@ -21,6 +21,9 @@ from hyperdyn.errors import ConfigError
 ENTRY_POINTS = "hyperdyn.conf"
 """Group of entry points; the value of each is a package whose folders are groups: my_envs.conf, with env/, model/."""
 
+PACKAGE = re.compile(r"^#\s*@package\s+(\S+)\s*$", re.MULTILINE)
+"""Where a file says that its content belongs: `_global_` in an experiment."""
+
 FILE = re.compile(r"^(?P<group>[a-z_]+)=(?P<files>.*\.ya?ml['\"]?)$")
 
 _originals: dict[str, str] = {}
@@ -92,15 +95,21 @@ def _option(group: str, file: str) -> str:
     if not file.endswith((".yaml", ".yml")):
         return file
     content, store = read(file), ConfigStore.instance()
+    package = _package(Path(file).expanduser())
     stem = re.sub(r"\W", "_", Path(file).stem)
     name, count = stem, 1
     while (known := store.repo.get(group, {}).get(f"{name}.yaml")) is not None or _taken(group, name):
-        if known is not None and known.node == content:
+        if known is not None and (known.node, known.package) == (content, package):
             return name
         count += 1
         name = f"{stem}_{count}"
-    store.store(group=group, name=name, node=content, provider=file)
+    store.store(group=group, name=name, node=content, package=package, provider=file)
     return name
+
+
+def _package(file: Path) -> str | None:
+    found = PACKAGE.search(file.read_text(encoding="utf-8"))
+    return found and found[1]
 
 
 def _taken(group: str, name: str) -> bool:

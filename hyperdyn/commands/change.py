@@ -39,4 +39,4 @@ def _play(cfg: DictConfig, env: DictConfig) -> ChangedEpisodes:
     family = build.family(env)
     change = Change(cfg.step, cfg.steps, build.plain(cfg.factors))
     factors, starts = EvaluationManifest.of(family).systems(cfg.split, cfg.systems)
-    return play(family, build.construct(cfg.behaviour), change, factors, starts, episodes=cfg.episodes)
+    return play(family, build.behaviour(cfg.get("behaviour"), family), change, factors, starts, episodes=cfg.episodes)

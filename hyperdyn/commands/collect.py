@@ -16,7 +16,7 @@ from hyperdyn.workers import cores
 def run(cfg: DictConfig) -> None:
     """Collect every split of `cfg.systems` into `cfg.data_dir`; shards that are there stay."""
     family = build.family(cfg.env)
-    behaviour = build.construct(cfg.behaviour)
+    behaviour = build.behaviour(cfg.get("behaviour"), family)
     workers = cores() if cfg.workers is None else int(cfg.workers)
     for split, systems in cfg.systems.items():
         if not systems:

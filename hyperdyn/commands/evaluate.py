@@ -5,6 +5,7 @@ from __future__ import annotations
 from omegaconf import DictConfig
 
 from hyperdyn.commands.runs import together, trained
+from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate.prediction import rollout_error
 from hyperdyn.evaluate.results import Results
 from hyperdyn.evaluate.uncertainty import calibration
@@ -20,6 +21,13 @@ def run(cfg: DictConfig) -> None:
     for trained_run in trained(cfg.runs, cfg.checkpoint, cfg.trust):
         model, run_cfg = trained_run.model, trained_run.cfg
         store = ShardStore.open(cfg.data_dir or run_cfg.data_dir)
+        if store.header.family != run_cfg.env.name:
+            raise ConfigError(
+                f"'{trained_run.path}' and '{store.root}' are of different families",
+                got=f"episodes of {store.header.family}",
+                expected=f"of {run_cfg.env.name}",
+                fix="the runs of one family in one call, with a data_dir of that family",
+            )
         of = {"method": run_cfg.method, "splits": list(cfg.splits), "windows": windows, "seed": run_cfg.seed}
         found = Results(
             run_cfg.env.name,

@@ -10,9 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hyperdyn import build
 from hyperdyn.behaviour.base import AbstractBehaviour
-from hyperdyn.build import construct
-from hyperdyn.config import compose
 from hyperdyn.envs.spec import Family
 from hyperdyn.episodes import EpisodeJob
 from hyperdyn.errors import ConfigError
@@ -46,10 +45,8 @@ class Earlier:
         """As a command asks for them: None for no steps; the family's own behaviour where no node describes one."""
         if steps == 0:
             return None
-        if behaviour is None:
-            return cls(family, steps, construct(compose("collect", [f"behaviour={family.behaviour}"]).behaviour))
-        made = construct(behaviour)
-        return cls(family, steps, made, type(made).__name__)
+        made = build.behaviour(behaviour, family)
+        return cls(family, steps, made, "" if behaviour is None else type(made).__name__)
 
     def context(self, factors: NDArray[np.float64], starts: Sequence[int]) -> Context:
         """The context [B,K] of B systems with factors [B,F]; what followed the end of an episode is masked."""

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from omegaconf import OmegaConf
@@ -17,6 +18,7 @@ from omegaconf import OmegaConf
 import hyperdyn
 from hyperdyn import config
 from hyperdyn.cli import main
+from hyperdyn.commands import collect as collecting
 from hyperdyn.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +46,9 @@ def python(folder: Path, *args: str, path: Path | None = None) -> str:
     return run.stdout
 
 
-def test_a_file_goes_from_collection_to_planning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_goes_from_collection_to_planning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Two choices for an action, early ends, and no line of code; afterwards the file is not needed."""
     file = shutil.copy(EXAMPLES / "gymnasium" / "cart_pole.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -56,11 +60,30 @@ def test_a_file_goes_from_collection_to_planning(tmp_path: Path, monkeypatch: py
     assert main(shlex.split("evaluate runs/cart_pole-fixed rows=2 horizon=2 'history_sizes=[0,4]'")) == 0
     results = json.loads((tmp_path / "runs/cart_pole-fixed/results.json").read_text())
     assert {r["method"] for r in results["planning"]} == {"random", "fixed", "simulator"}
+    assert main(shlex.split(f"collect env=pendulum data_dir=other {SMALL[0]}")) == 0
+    assert main(["evaluate", "runs/cart_pole-fixed", "data_dir=other"]) == 1
+    assert (
+        "of different families\n  got:      episodes of pendulum\n  expected: of cart_pole" in capsys.readouterr().err
+    )
+    assert json.loads((tmp_path / "runs/cart_pole-fixed/results.json").read_text()) == results
     lengths = [n for line in (tmp_path / "data/cart_pole/manifest.json").read_text().split('"lengths"')[1:] for n in
                re.findall(r"\d+", line.partition("]")[0])]  # fmt: skip
     assert min(map(int, lengths)) < 40
     saved = OmegaConf.load(tmp_path / "runs/cart_pole-fixed/config.yaml")
     assert f"env={file}" in saved.overrides  # type: ignore[union-attr]
+
+
+def test_a_family_is_explored_by_its_own_behaviour_unless_another_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    acted: list[str] = []
+    nothing = SimpleNamespace(infos=lambda split: [], root="")
+    monkeypatch.setattr(
+        collecting, "collect", lambda *_, behaviour, **__: acted.append(type(behaviour).__name__) or nothing
+    )
+    for asked in ([], ["behaviour=held_uniform"]):
+        assert (
+            main(["collect", "env=pushing_outline", "systems.interpolation=0", "systems.extrapolation=0", *asked]) == 0
+        )
+    assert acted == ["RandomPushes", "HeldUniform"]
 
 
 def test_a_file_is_an_option_of_any_group_and_no_rival_of_one_that_is_there(tmp_path: Path) -> None:
@@ -75,6 +98,15 @@ def test_a_file_is_an_option_of_any_group_and_no_rival_of_one_that_is_there(tmp_
     (tmp_path / "mine.yaml").write_text("_target_: my.Planner\nhorizon: 3\n")
     cfg = config.compose("plan", [f"planner={tmp_path}/mine.yaml", "planner.horizon=4"])
     assert (cfg.planner._target_, cfg.planner.horizon) == ("my.Planner", 4)
+
+
+def test_a_file_whose_content_belongs_elsewhere_says_so_and_is_heard(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - override /env: pendulum\n  - _self_\ntrainer: {max_steps: 77}\n"
+    )
+    cfg = config.compose("train", [f"experiment={tmp_path}/mine.yaml"])
+    assert (cfg.env.name, cfg.trainer.max_steps) == ("pendulum", 77)
+    assert "experiment" not in cfg
 
 
 def test_a_file_that_is_not_there_or_no_yaml_is_an_error_that_says_so(tmp_path: Path) -> None:
