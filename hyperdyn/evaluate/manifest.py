@@ -16,6 +16,8 @@ from hyperdyn.envs.spec import SPLITS, Family
 from hyperdyn.errors import HyperdynError, nearest
 
 FORMAT = 1
+SYSTEMS = 64
+"""Of each split of a family that brings no manifest; the first of them are the same however many there are."""
 DRIFT = 1e-9
 """Relative difference up to which two factor values are the same (another platform's exponential)."""
 
@@ -104,7 +106,7 @@ class EvaluationManifest:
         """The manifest that comes with the package, for the families that have one; otherwise drawn afresh."""
         packaged = resources.files("hyperdyn.conf") / "evaluation" / f"{family.name}.json"
         if not packaged.is_file():
-            return cls.build(family, systems=24, seed=0)
+            return cls.build(family, systems=SYSTEMS, seed=0)
         with resources.as_file(packaged) as path:
             manifest = cls.load(path)
         manifest.check(family)
