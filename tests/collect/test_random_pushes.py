@@ -35,7 +35,7 @@ def at(x: float, y: float = 0.0, yaw: float = 0.0) -> np.ndarray:
 
 
 def outcome(state: np.ndarray, rested: bool = True, sunk: float = 0.0, stands: bool = True) -> Outcome:
-    return Outcome(state[:3], state[3:7], False, rested, stands, sunk, 100)
+    return Outcome(state[:3], state[3:7], False, rested, stands, 0.0, sunk, 100)
 
 
 def test_what_is_wrong_with_a_push_is_named() -> None:

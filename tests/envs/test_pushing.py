@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -12,9 +15,10 @@ from hyperdyn.envs import load
 from hyperdyn.envs.pushing import scales
 from hyperdyn.envs.pushing.objective import objective, success
 from hyperdyn.envs.pushing.pushes import action_of, push_of
-from hyperdyn.envs.pushing.system import state_of
+from hyperdyn.envs.pushing.solids import Properties
+from hyperdyn.envs.pushing.system import System, scene_of, state_of
 from hyperdyn.envs.simulator import AbstractSimulator
-from hyperdyn.errors import ConfigError
+from hyperdyn.errors import ConfigError, ShapeError
 from hyperdyn.evaluate.planning import simulator_outcome
 from hyperdyn.evaluate.task import Task
 from hyperdyn.planning.cem import CEM
@@ -110,18 +114,27 @@ def test_turning_the_scene_turns_the_push(simulator: AbstractSimulator) -> None:
         np.testing.assert_allclose(b[7] - turn, a[7], atol=1e-3)
 
 
-def test_yaw_goes_on_past_pi(simulator: AbstractSimulator) -> None:
-    state = simulator.reset([0, 1])[:1]
-    state[0, 7], state[0, 3:7] = 3.1, (0.0, 0.0, np.sin(1.55), np.cos(1.55))
-    now, turned = np.repeat(state, 2, axis=0), 0.0
-    for n in range(24):
-        after = simulator.rollout(now[:, None], np.tile(action_of(0.7 * n, -0.025, 0.12, 0.2), (2, 1, 1, 1)))[:, 0, 0]
-        turned += after[0, 7] - now[0, 7]
-        assert abs(after[0, 7] - now[0, 7]) < np.pi
-        now = np.repeat(after[:1], 2, axis=0)
-        now[:, :2] = 0.0
-    assert now[0, 7] > np.pi
-    np.testing.assert_allclose(now[0, 7], 3.1 + turned)
+def test_yaw_goes_on_past_pi_from_push_to_push_and_within_one() -> None:
+    """A mesh that spins on its belly, followed look by look."""
+    pytest.importorskip("pybullet")
+    spinning = System(Properties(280.0, mass=0.1, friction=0.4, com_x=0.19, com_y=0.06, scale=1.15, restitution=0.4))
+    state, rng = spinning.start(np.random.default_rng(0)), np.random.default_rng(0)
+    turns, farthest = [], 0.0
+    for _ in range(30):
+        action = rng.uniform(-1, 1, 4) * [1, 1, 0.5, 0.5] + [0, 0, 0.5, 0.5]
+        looks = [state[7]]
+        outcome = spinning.world.push(scene_of(state), action, lambda pose, tool, seen=looks: seen.append(pose[2]))
+        after, _ = spinning.push(state, action)
+        if not (outcome.rested and outcome.stands):
+            continue
+        turns.append(after[7] - state[7])
+        np.testing.assert_allclose(turns[-1], np.unwrap(looks)[-1] - looks[0], atol=1e-2)
+        farthest = max(farthest, abs(after[7]))
+        state = after
+        state[:2] = 0.0
+    assert max(map(abs, turns)) > np.pi  # which no difference of two headings can tell
+    assert farthest > np.pi
+    spinning.close()
 
 
 def test_touching_an_obstacle_with_object_or_tool_is_seen_and_stays_so(simulator: AbstractSimulator) -> None:
@@ -136,6 +149,38 @@ def test_touching_an_obstacle_with_object_or_tool_is_seen_and_stays_so(simulator
         assert bool(simulator.observe(after)[scales.TOUCHED]) == touches, obstacle
     still = simulator.rollout(np.tile(state_of(seen(touched=1.0)), (2, 1, 1)), np.tile(forward, (2, 1, 1, 1)))
     assert (simulator.observe(still)[..., scales.TOUCHED] == 1).all()
+
+
+@pytest.mark.parametrize("arm", ["cylinder", "kuka"])
+def test_the_tool_passes_through_an_obstacle_as_if_it_were_not_there(arm: str) -> None:
+    pytest.importorskip("pybullet")
+    one = System(Properties(), arm=arm)
+    forward = action_of(0.0, 0.0, 0.12, 0.2)
+    free, barred = (one.push(np.array(state_of(seen(obstacle=(-0.09, y)))), forward) for y in (0.15, 0.0))
+    assert (free[1].touched, barred[1].touched) == (False, True)
+    assert free[0][0] > 0.02  # it was pushed
+    np.testing.assert_allclose(barred[0][:8], free[0][:8], atol=1e-6)
+    one.close()
+
+
+def test_no_touch_is_too_short_to_be_noticed() -> None:
+    """The object grazes an obstacle, seen at every step of the physics or at every fourth."""
+    pytest.importorskip("pybullet")
+    one = System(Properties(restitution=0.4))
+    rng = np.random.default_rng(0)
+    brief = 0
+    for _ in range(40):
+        bar = (rng.uniform(0.08, 0.12), rng.choice([-1, 1]) * rng.uniform(0.05, 0.07))
+        state, action = np.array(state_of(seen(obstacle=bar))), action_of(0.0, rng.uniform(-0.02, 0.02), 0.15, 0.6)
+        steps: list[bool] = []
+        step = one.world._step
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(one.world, "_step", lambda step=step, seen=steps: seen.append(step()) or seen[-1])
+            _, outcome = one.push(state, action)
+        assert outcome.touched == any(steps)
+        brief += any(steps) and not any(steps[::4])
+    assert brief
+    one.close()
 
 
 @pytest.mark.parametrize("obstacles", [0, 1, 3])
@@ -255,3 +300,36 @@ def test_an_option_that_cannot_be_is_named(option: str, value: object) -> None:
     pytest.importorskip("pybullet")
     with pytest.raises(ConfigError, match=str(int(value) if isinstance(value, float) else value)):
         load("pushing").make(load("pushing").nominal, **{option: value})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"mass": 0.0}, "no object has such a mass"),
+        ({"mass": float("nan")}, "no object has such a mass"),
+        ({"friction": -1.0}, "such a friction"),
+        ({"restitution": 3.0}, "such a restitution"),
+        ({"com_x": 3.0}, "such a com_x"),
+        ({"scale": 0.0}, "such a scale"),
+        ({"scale": 5.0}, "such a scale"),
+        ({"shape": float("nan")}, "such a shape"),
+        ({"shape": -0.5}, "such a shape"),
+        ({"obstacles": 1.5}, "number of obstacles"),
+        ({"views": 0}, "cameras around the table"),
+    ],
+)
+def test_an_argument_out_of_its_range_is_named(wrong: dict[str, Any], message: str) -> None:
+    pytest.importorskip("pybullet")
+    with pytest.raises(ConfigError, match=message):
+        gymnasium.make("hyperdyn.envs:hyperdyn/Pushing-v0", **wrong)
+
+
+def test_pictures_without_a_pixel_and_actions_that_are_no_numbers_are_refused() -> None:
+    pytest.importorskip("pybullet")
+    env = gymnasium.make("hyperdyn.envs:hyperdyn/Pushing-v0", pixels=0).unwrapped
+    with pytest.raises(ConfigError, match="pictures"):
+        env.views()
+    with pytest.raises(ShapeError, match="finite"):
+        env.step(np.array([0.0, np.nan, 0.0, 0.0]))
+    with pytest.raises(ConfigError, match=r"env_kwargs\.views"):
+        replace(load("pushing"), env_kwargs={"views": 2}).simulate(load("pushing").nominal[None])

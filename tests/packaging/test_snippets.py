@@ -57,7 +57,7 @@ def test_every_python_block_runs(page: Path, desk: Path) -> None:
 
 ELSEWHERE = {
     r"trainer=gpus|hydra/launcher": "needs a GPU or a cluster",
-    r"-m |--multirun|sweep-|runs/(mix|planning|outline)/": "a sweep of trainings; its values are checked by test_documents",
+    r"-m |--multirun|sweep-|runs/(mix|planning|outline)/": "a sweep; its values are checked by test_documents",
     r"^hyperdyn bench": "trains a table of methods; tests/bench runs it on a small suite",
     r"experiment=|_probabilistic|system_experts": "a recipe of minutes; composed by test_documents",
     r"^hyperdyn demo": "takes minutes; tests/cli runs it small",

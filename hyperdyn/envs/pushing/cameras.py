@@ -88,7 +88,12 @@ def around_the_table(
 
     distance: from the target [m].
     elevation: of the line of sight over the table [deg].
+
+    Raises:
+        ConfigError: no camera.
     """
+    if views < 1:
+        raise ConfigError("cameras around the table", got=views, expected="1 or more")
     angles = math.pi / 4 + 2 * math.pi * np.arange(views) / views
     flat, up = distance * math.cos(math.radians(elevation)), distance * math.sin(math.radians(elevation))
     return tuple(
@@ -111,8 +116,10 @@ def photograph(
     renderer: one of `renderers.RENDERERS`.
 
     Raises:
-        ConfigError: pictures larger than the renderer draws.
+        ConfigError: pictures without a pixel, or larger than the renderer draws.
     """
+    if min(height, width) < 1:
+        raise ConfigError("pictures", got=f"{height} x {width} pixels", expected="1 or more along each edge")
     if renderer == "egl" and (height > LARGEST[0] or width > LARGEST[1]):
         raise ConfigError(
             "renderer=egl draws no pictures so large",

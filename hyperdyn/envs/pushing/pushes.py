@@ -19,6 +19,7 @@ from hyperdyn.envs.pushing.scales import (
     TIME_STEP,
     TOOL_RADIUS,
 )
+from hyperdyn.errors import ShapeError
 
 Array = NDArray[np.float64]
 
@@ -55,7 +56,13 @@ class Push:
 
 
 def push_of(position: Array, action: Array) -> Push:
-    """The push of an object whose origin is at [2] by an action [4], clipped to [-1, 1]."""
+    """The push of an object whose origin is at [2] by an action [4], clipped to [-1, 1].
+
+    Raises:
+        ShapeError: an action that is not finite.
+    """
+    if not np.isfinite(action).all():
+        raise ShapeError("a push needs four finite numbers", got=np.asarray(action).tolist())
     a = np.clip(np.asarray(action, dtype=np.float64), -1.0, 1.0)
     start, end = line(position[0], position[1], a, math)
     steps = round(float(between(DISTANCE, a[2]) / between(SPEED, a[3])) / TIME_STEP)

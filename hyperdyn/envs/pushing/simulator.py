@@ -51,11 +51,12 @@ class PushingSimulator(AbstractSimulator):
         renderer: str = "tiny",
     ) -> None:
         self.batch = len(factors)
-        if (asked := family.env_kwargs.get("renderer", renderer)) != renderer:
-            fix = f"env.simulator.renderer={asked} instead"
-            raise ConfigError(
-                "env_kwargs.renderer is not what a simulator draws with", got=asked, expected=renderer, fix=fix
-            )
+        for name, own in {"renderer": renderer, "views": views, "pixels": pixels}.items():
+            if (asked := family.env_kwargs.get(name, own)) != own:
+                fix = f"env.simulator.{name}={asked} instead"
+                raise ConfigError(
+                    f"env_kwargs.{name} is not what a simulator draws with", got=asked, expected=own, fix=fix
+                )
         self.cameras, self.pixels, self.voxels = around_the_table(views), pixels, voxels
         named = [dict(zip(family.factor_names, map(float, row), strict=True)) for row in factors]
         options = {name: v for name, v in family.env_kwargs.items() if name not in PICTURES}

@@ -9,6 +9,18 @@ import numpy as np
 from hyperdyn.envs.pushing import rotations
 from hyperdyn.envs.pushing.bodies import Array, Body
 from hyperdyn.envs.pushing.objects import object_of
+from hyperdyn.errors import ConfigError
+
+LIMITS = {
+    "shape": (0.0, 1e9),
+    "mass": (1e-3, 1e2),
+    "friction": (0.0, 10.0),
+    "com_x": (-0.7, 0.7),
+    "com_y": (-0.7, 0.7),
+    "scale": (0.1, 1.5),
+    "restitution": (0.0, 1.0),
+}
+"""Lowest and highest value of each property. Larger objects would reach to where the tool comes down."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +31,12 @@ class Properties:
     mass: [kg].
     friction: sliding friction of object and table.
     com_x, com_y: how far the centre of mass is from the origin, which lies under the middle of its volume, as a share
-        of the object's radius.
+        of the object's radius. Of an object that tips over as it is laid down (about one in a hundred), as it was laid.
     scale: of all its lengths.
     restitution: of object and tool.
+
+    Raises:
+        ConfigError: a value that no object can have.
     """
 
     shape: float = 1.0
@@ -31,6 +46,11 @@ class Properties:
     com_y: float = 0.0
     scale: float = 1.0
     restitution: float = 0.2
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in LIMITS.items():
+            if not low <= getattr(self, name) <= high:  # not so for NaN
+                raise ConfigError(f"no object has such a {name}", got=getattr(self, name), expected=f"{low} to {high}")
 
 
 @dataclass(frozen=True)

@@ -59,8 +59,8 @@ class System:
             raise ConfigError("there is no such arm", got=arm, fix=nearest(arm, TOOLS))
         if renderer not in RENDERERS:
             raise ConfigError("there is no such renderer", got=renderer, fix=nearest(renderer, RENDERERS))
-        if not 0 <= obstacles <= scales.OBSTACLES:
-            raise ConfigError("number of obstacles", got=obstacles, expected=f"0 to {scales.OBSTACLES}")
+        if obstacles not in range(scales.OBSTACLES + 1):
+            raise ConfigError("number of obstacles", got=obstacles, expected=f"0 to {scales.OBSTACLES}, a whole number")
         self.obstacles = obstacles
         self.world = World(properties, TOOLS[arm](), renderer)
         self.shown = self.world.outline if outline else np.empty(0)
@@ -76,8 +76,9 @@ class System:
         outcome = self.world.push(scene_of(state), action)
         after = np.array(state, dtype=np.float64)
         after[:3], after[3:7] = outcome.position, outcome.quaternion
-        turned = rotations.heading(outcome.quaternion) - state[7]
-        after[7] = state[7] + (turned + math.pi) % (2 * math.pi) - math.pi
+        turned = (rotations.heading(outcome.quaternion) - state[7] + math.pi) % (2 * math.pi) - math.pi
+        spun = round((outcome.turned - turned) / (2 * math.pi))  # whole turns
+        after[7] = state[7] + turned + 2 * math.pi * spun
         touched = POSE + scales.TOUCHED - scales.GOAL.start
         after[touched] = max(state[touched], float(outcome.touched))
         return after, outcome

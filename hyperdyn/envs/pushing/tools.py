@@ -62,7 +62,7 @@ class AbstractTool(ABC):
 
 @final
 class Cylinder(AbstractTool):
-    """Nothing but the cylinder, on a rail along the line: its motor holds the speed, whatever it meets."""
+    """Nothing but the cylinder, on a rail along the line: its motor holds the speed, whatever it pushes."""
 
     anywhere = True
     MASS = 1.0  # [kg]

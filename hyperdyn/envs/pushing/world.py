@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,7 +23,7 @@ ROLLING = 5e-4  # [m] rolling friction of the object
 SPINNING = 2e-3  # [m] spinning friction of the object at each of its contacts
 TOUCH = 5e-4  # [m] of distance at which two bodies count as touching
 LOOK = 4
-"""Steps of the physics between two looks whether the object rests, or the tool has sunk into it."""
+"""Steps of the physics between two looks whether the object rests, how it turns, or the tool has sunk into it."""
 
 Watch = Callable[[Array, Array], None]
 """Called every LOOK steps with the (x, y, yaw) of the object and the (x, y) of the tool, NaN once it is lifted."""
@@ -59,6 +60,8 @@ class Outcome:
     touched: object or tool met an obstacle.
     rested: the object came to rest before the limit.
     stands: it rests level, as it was laid down.
+    turned: how far the object has turned about the vertical [rad], past pi if it spun on: its spin, summed up, so that
+        it tells the number of turns, and the quaternion the rest.
     sunk: deepest overlap of tool and object at any look [m].
     """
 
@@ -67,6 +70,7 @@ class Outcome:
     touched: bool
     rested: bool
     stands: bool
+    turned: float
     sunk: float
     steps: int
 
@@ -117,34 +121,32 @@ class World:
     def _simulate(self, scene: Scene, push: Push, watch: Watch | None = None) -> Outcome:
         self._build(scene)
         if not self.tool.come_down(push):
-            return Outcome(scene.position, scene.quaternion, False, True, scene.stands, 0.0, 0)
+            return Outcome(scene.position, scene.quaternion, False, True, scene.stands, 0.0, 0.0, 0)
         touched = push.meets(scene.obstacles)
-        sunk, step = 0.0, self.bullet.stepSimulation
+        sunk = turned = 0.0
         for n in range(push.steps):
             self.tool.drive(push, n)
-            step()
+            touched = self._step() or touched
             if n % LOOK == 0:
-                sunk = max(sunk, self._overlap())
-                touched = touched or self._object_touches()
+                sunk, turned = max(sunk, self._overlap()), turned + self._spin()
                 self._show(watch, self.tool.position())
         sunk = max(sunk, self._overlap())
         self.tool.lift()
         steps, rested = 0, False
         while not rested and steps < scales.SETTLE_LIMIT / scales.TIME_STEP:
             for _ in range(LOOK):
-                step()
-            steps += LOOK
+                touched = self._step() or touched
+            steps, turned = steps + LOOK, turned + self._spin()
             self._show(watch, np.full(2, np.nan))
-            touched = touched or self._object_touches()
             rested = self._rests()
         position, quaternion = self._pose()
         stands = rested and self._stands(position, quaternion)
         if stands:
             position, quaternion = np.array([*position[:2], 0.0]), rotations.about_z(rotations.heading(quaternion))
-        return Outcome(position, quaternion, touched, rested, stands, sunk, push.steps + steps)
+        return Outcome(position, quaternion, touched, rested, stands, turned, sunk, push.steps + steps)
 
     def photograph(self, scene: Scene, cameras: tuple[Camera, ...], height: int, width: int) -> Images:
-        """What the cameras see of a scene, the tool away."""
+        """What the cameras see of a scene, the cylinder away; an arm stands at home."""
         seen_by = renderers.egl() if self.renderer == "egl" else self.bullet
         self._build(scene, seen_by)
         kinds = {self._table: TABLE, self._object: OBJECT, **dict.fromkeys(self._obstacles, OBSTACLE)}
@@ -208,6 +210,9 @@ class World:
             self._body(b, 0.0, colours.get(OBSTACLE), b.GEOM_CYLINDER, (x, y, up), **size) for x, y in scene.obstacles
         ]
         self.tool.build(b, visible)
+        for tool in self.tool.bodies() if self._obstacles else ():  # it passes through them
+            for link, obstacle in product(range(-1, b.getNumJoints(tool)), self._obstacles):
+                b.setCollisionFilterPair(tool, obstacle, link, -1, 0)
 
     def _body(
         self, b: Client, mass: float, colour: Any, shape: int, at: Any, turn: Any = (0, 0, 0, 1), **size: Any
@@ -229,6 +234,19 @@ class World:
             position, quaternion = self._pose()
             watch(np.array([*position[:2], rotations.heading(quaternion)]), tool)
 
+    def _step(self) -> bool:
+        """One step of the physics; whether the object touches an obstacle after it."""
+        self.bullet.stepSimulation()
+        return any(
+            point[8] < TOUCH
+            for obstacle in self._obstacles
+            for point in self.bullet.getContactPoints(self._object, obstacle)
+        )
+
+    def _spin(self) -> float:
+        """About how far [rad] the object turns about the vertical from one look to the next."""
+        return float(self.bullet.getBaseVelocity(self._object)[1][2]) * LOOK * scales.TIME_STEP
+
     def _rests(self) -> bool:
         linear, angular = self.bullet.getBaseVelocity(self._object)
         return max(map(abs, linear)) < scales.REST_SPEED and max(map(abs, angular)) < scales.REST_SPIN
@@ -241,10 +259,3 @@ class World:
         body, link = self.tool.contact()
         points = self.bullet.getContactPoints(self._object, body, -1, link)
         return max((-point[8] for point in points), default=0.0)
-
-    def _object_touches(self) -> bool:
-        return any(
-            point[8] < TOUCH
-            for obstacle in self._obstacles
-            for point in self.bullet.getContactPoints(self._object, obstacle)
-        )
