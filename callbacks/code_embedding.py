@@ -8,8 +8,9 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
-from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, board, show_figure, step_of, tag
+from hyperdyn.callbacks.evaluation import AbstractEvaluation, board, show_figure, step_of, tag
 from hyperdyn.envs.spec import Family
+from hyperdyn.errors import at_least
 from hyperdyn.evaluate.windows import Windows, systems_of
 from hyperdyn.figures.codes import code_figure
 from hyperdyn.models.base import AbstractDynamics

@@ -18,7 +18,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 
-from hyperdyn.errors import ConfigError
+from hyperdyn.errors import at_least
 from hyperdyn.evaluate.undisturbed import undisturbed
 from hyperdyn.figures.style import save
 from hyperdyn.models.base import AbstractDynamics
@@ -73,13 +73,6 @@ def averaged(trainer: Trainer, module: LightningModule) -> Iterator[None]:
     finally:
         for callback in reversed(averages):
             callback.on_validation_epoch_end(trainer, module)
-
-
-def at_least(least: int, callback: Callback, **values: int) -> None:
-    """Raises ConfigError naming the argument of a callback that is smaller."""
-    for name, value in values.items():
-        if value < least:
-            raise ConfigError(f"{type(callback).__name__}: {name}", got=value, expected=f"{least} or more")
 
 
 def log(trainer: Trainer, metrics: Mapping[str, float]) -> None:

@@ -8,8 +8,9 @@ from typing import final
 import torch
 from lightning.pytorch import Trainer
 
-from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, log, tag
+from hyperdyn.callbacks.evaluation import AbstractEvaluation, log, tag
 from hyperdyn.envs.spec import Family
+from hyperdyn.errors import at_least
 from hyperdyn.evaluate.earlier import Earlier
 from hyperdyn.evaluate.manifest import EvaluationManifest
 from hyperdyn.evaluate.outcome import Outcome

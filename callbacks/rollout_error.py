@@ -7,8 +7,8 @@ from typing import final
 
 from lightning.pytorch import LightningModule, Trainer
 
-from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, log, tag
-from hyperdyn.errors import ConfigError
+from hyperdyn.callbacks.evaluation import AbstractEvaluation, log, tag
+from hyperdyn.errors import ConfigError, at_least
 from hyperdyn.evaluate.prediction import add_batch
 from hyperdyn.evaluate.windows import Windows
 from hyperdyn.metrics import HorizonError

@@ -10,8 +10,9 @@ import numpy as np
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 
-from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, show_figure, step_of, tag
+from hyperdyn.callbacks.evaluation import AbstractEvaluation, show_figure, step_of, tag
 from hyperdyn.envs.spec import Family
+from hyperdyn.errors import at_least
 from hyperdyn.evaluate.summary import SPLIT_LABELS
 from hyperdyn.evaluate.windows import Windows, systems_of
 from hyperdyn.figures.rollouts import Rollout, busiest_entries, rollout_figure

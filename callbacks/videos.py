@@ -12,10 +12,10 @@ from omegaconf import OmegaConf
 from PIL import Image
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, board, run_folder, step_of, tag
+from hyperdyn.callbacks.evaluation import AbstractEvaluation, board, run_folder, step_of, tag
 from hyperdyn.checkpoint import load
 from hyperdyn.envs.spec import Family
-from hyperdyn.errors import ConfigError, EnvError, nearest
+from hyperdyn.errors import ConfigError, EnvError, at_least, nearest
 from hyperdyn.evaluate.earlier import Earlier
 from hyperdyn.evaluate.manifest import EvaluationManifest
 from hyperdyn.evaluate.planning import planning_episodes

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import final
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningModule, Trainer
+from torch import Tensor
 
 from hyperdyn.callbacks.evaluation import AbstractEvaluation, log, tag
 from hyperdyn.errors import ConfigError
@@ -60,28 +62,30 @@ class VisionError(AbstractEvaluation):
         found: dict[str, float] = {}
         for split in self.splits:
             iou, place = ShapeIoU().to(encoder.no_view.device), PlaceError().to(encoder.no_view.device)
-            draw = torch.Generator().manual_seed(self.windows.seed)
-            for views in self._views(store, split, share):
-                add_guesses(encoder, views.to(encoder.no_view.device), draw, iou, place)
+            for systems, views in self._views(store, split, share):
+                draws = np.stack([np.random.default_rng([self.windows.seed, n, 2]).random(3) for n in systems.tolist()])
+                add_guesses(encoder, views.to(encoder.no_view.device), torch.from_numpy(draws), iou, place)
             for name, value in (("shape_iou", iou.compute()), ("place_error_m", place.compute())):
                 found[tag(split, store.header.family, name)] = float(value)
         log(trainer, found)
 
-    def _views(self, store: ShardStore, split: str, share: slice) -> Iterator[Views]:
+    def _views(self, store: ShardStore, split: str, share: slice) -> Iterator[tuple[Tensor, Views]]:
         for batch in self.windows.batches(store, split, share):
             views = batch.context.views
             if views is not None and views.pose is not None and views.solid is not None:
-                yield views
+                yield batch.system, views
 
 
 @torch.no_grad()
-def add_guesses(encoder: VoxelEncoder, views: Views, draw: torch.Generator, iou: ShapeIoU, place: PlaceError) -> None:
-    """Adds the encoder's guesses on views with pose and solid to the two metrics; what was not seen is left out."""
+def add_guesses(encoder: VoxelEncoder, views: Views, draws: Tensor, iou: ShapeIoU, place: PlaceError) -> None:
+    """Adds the encoder's guesses on views with pose and solid to the two metrics; what was not seen is left out.
+
+    draws: [B,3] in [0, 1], how far each box is moved and turned.
+    """
     assert views.pose is not None
     assert views.solid is not None
-    share = torch.rand(views.pose.shape, generator=draw).to(views.pose)
     metres, radians = encoder.jitter
-    off = (2 * share - 1) * views.pose.new_tensor([metres, metres, radians])
+    off = (2 * draws.to(views.pose) - 1) * views.pose.new_tensor([metres, metres, radians])
     box = beside(views.pose, off)
     grid = encoder.look(views, box)
     seen = grid[:, 0].flatten(1).any(1)

@@ -8,7 +8,8 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
-from hyperdyn.callbacks.evaluation import AbstractEvaluation, at_least, board, log, step_of, tag
+from hyperdyn.callbacks.evaluation import AbstractEvaluation, board, log, step_of, tag
+from hyperdyn.errors import at_least
 from hyperdyn.evaluate.windows import Windows, systems_of
 from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.nn.mlp import MLPSpec

@@ -51,6 +51,13 @@ class CheckpointError(HyperdynError):
     """A checkpoint that is not one of ours or does not fit."""
 
 
+def at_least(least: int, of: object, **values: int) -> None:
+    """Raises ConfigError naming the argument of an object that is smaller."""
+    for name, value in values.items():
+        if value < least:
+            raise ConfigError(f"{type(of).__name__}: {name}", got=value, expected=f"{least} or more")
+
+
 def nearest(name: str, valid: Iterable[str]) -> str:
     """A sentence for `fix=`: the closest valid name, and all of them."""
     names = sorted(valid)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hyperdyn.envs.spec import Family
 from hyperdyn.envs.termination import lengths
 from hyperdyn.episodes import Floats, simulate_candidates
+from hyperdyn.evaluate.planning import first_look
 from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.models.folded import folded
 from hyperdyn.planning.base import AbstractPlanner
@@ -64,9 +65,10 @@ class OnPolicyJob:
         words = [np.random.SeedSequence(self.seed, spawn_key=(self.round, n)).generate_state(3) for n, _ in tile]
         simulator = self.family.simulate(factors)
         device = next(self.model.parameters()).device
+        states = simulator.reset([int(w[0]) for w in words])
         episodes = run_episodes(
             simulator,
-            simulator.reset([int(w[0]) for w in words]),
+            states,
             folded(self.model.adapt, with_std=self.risk != 0),
             self.planner,
             self.family.objective,
@@ -75,6 +77,7 @@ class OnPolicyJob:
             seeds=[int(w[1]) for w in words],
             history=self.history,
             risk=self.risk,
+            support=first_look(self.model, simulator, states),
             factors=torch.from_numpy(factors).float() if self.model.privileged else None,
             noise_std=torch.tensor([self.noise * w[2] / 2**32 for w in words], dtype=torch.float32),
             keep_candidates=self.candidates,

@@ -127,6 +127,7 @@ def _serve(pipe: Connection, job: Callable[[Any], Any]) -> None:
     os.setpgrp()
     torch.set_num_threads(1)
     try:
+        signal.signal(signal.SIGTERM, _leave)  # what a job holds, such as a temporary folder, is let go of
         while True:
             item = pipe.recv()
             try:
@@ -138,6 +139,10 @@ def _serve(pipe: Connection, job: Callable[[Any], Any]) -> None:
             pipe.send(answer)
     except (EOFError, ConnectionError):
         return  # the parent is gone
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit
 
 
 @contextmanager

@@ -75,7 +75,7 @@ def _known_before(
     model: AbstractDynamics | None, task: Task, simulator: AbstractSimulator, numbers: Sequence[int], states: Doubles
 ) -> Context | None:
     """Earlier transitions of these systems of a task and a first look at them; None if there is neither."""
-    look = _first_look(model, simulator, states)
+    look = first_look(model, simulator, states)
     if model is None or task.earlier is None:
         return look
     rows = list(numbers)
@@ -83,7 +83,7 @@ def _known_before(
     return known if look is None else replace(known, views=look.views)
 
 
-def _first_look(model: AbstractDynamics | None, simulator: AbstractSimulator, states: Doubles) -> Context | None:
+def first_look(model: AbstractDynamics | None, simulator: AbstractSimulator, states: Doubles) -> Context | None:
     """What a method that looks sees before its first decision, and goes on remembering; None for any other."""
     if model is None or not model.looks or not isinstance(simulator, HasCameras):
         return None

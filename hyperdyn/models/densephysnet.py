@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hyperdyn.errors import at_least
 from hyperdyn.models.pixel_motion import AbstractPixelMotion
 from hyperdyn.nn.vision.flow import flow_error
 from hyperdyn.nn.vision.planar import mean_where, newest
@@ -56,6 +57,7 @@ class DensePhysNet(AbstractPixelMotion):
     ) -> None:
         lens = TopDown(cells, size, table, radius, tuple(workspace))
         super().__init__(spec, lens, channels, hidden)
+        at_least(1, self, flow_rows=flow_rows, features=features)
         wide, deep = self.layers.channels
         self.prior = nn.Conv2d(wide, features, 4, 2, 1)
         self.read = self.meeting(observed=2)

@@ -9,6 +9,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from hyperdyn.errors import at_least
 from hyperdyn.models.pixel_motion import AbstractPixelMotion
 from hyperdyn.nn.vision.flow import flow_error
 from hyperdyn.nn.vision.planar import mean_where, newest
@@ -69,6 +70,7 @@ class Foresight(AbstractPixelMotion):
     ) -> None:
         lens = TopDown(cells, size, table, radius, tuple(workspace))
         super().__init__(spec, lens, channels, hidden)
+        at_least(1, self, flow_rows=flow_rows)
         self.encounter = self.meeting()
         self.head = self.flow_head(outputs=3)
         self.edge = nn.Conv2d(CHANNELS, 1, 3, padding=1)  # what moves is told apart pixel by pixel

@@ -2,7 +2,9 @@
 
 import operator
 import os
+import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -47,3 +49,13 @@ def test_any_other_error_in_a_worker_brings_its_traceback() -> None:
 def test_a_worker_that_dies_is_noticed() -> None:
     with pytest.raises(HyperdynError, match=r"(?s)a worker process died.*exit code 3.*fewer workers"):
         list(run_jobs(os._exit, [3, 3, 3], workers=1))
+
+
+def test_what_a_job_holds_is_let_go_when_it_is_not_waited_for(tmp_path: Path) -> None:
+    holding = f"[__import__('tempfile').TemporaryDirectory(dir={str(tmp_path)!r}), __import__('time').sleep(60)]"
+    jobs = run_jobs(eval, ["1", holding], workers=1)
+    assert next(jobs) == 1
+    while not list(tmp_path.iterdir()):
+        time.sleep(0.01)
+    jobs.close()
+    assert not list(tmp_path.iterdir())

@@ -249,7 +249,7 @@ def test_the_place_of_objects_whose_front_may_be_any_direction_can_be_learned() 
         optimiser.step()
     iou, place = ShapeIoU(), PlaceError()
     for _ in range(4):
-        add_guesses(encoder, any_front(), rng, iou, place)
+        add_guesses(encoder, any_front(), torch.rand(8, 3, generator=rng), iou, place)
     assert place.compute() < 0.6 * 0.02 * math.sqrt(2 / 3)
 
 
@@ -262,3 +262,7 @@ def test_sizes_that_do_not_fit_are_refused() -> None:
         VoxelEncoder(share=0.0)
     with pytest.raises(ConfigError, match="jitter"):
         VoxelEncoder(jitter=(0.0, 0.1))
+    with pytest.raises(ConfigError, match="VoxelEncoder: code_dim"):
+        VoxelEncoder(code_dim=0)
+    with pytest.raises(ConfigError, match="workspace"):
+        VoxelEncoder(workspace=(-0.5, 0.5))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from ray_casting import Box, Camera, around, photograph
 from torch import Tensor
 
+from hyperdyn.envs import load
 from hyperdyn.errors import ConfigError
+from hyperdyn.models.densephysnet import DensePhysNet
+from hyperdyn.models.foresight import Foresight
 from hyperdyn.nn.vision.topdown import HEIGHT_UNIT, TopDown, filled
 from hyperdyn.views import Views
 
@@ -115,3 +119,13 @@ def test_an_object_without_a_pose_is_looked_for() -> None:
 def test_a_disc_larger_than_the_picture_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"radius.*\n"):
         TopDown(cells=16, size=0.1, radius=0.06)
+    with pytest.raises(ConfigError, match="x low"):
+        TopDown(cells=16, size=0.2, workspace=(-0.5, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("method", "wrong"), [(Foresight, "flow_rows"), (DensePhysNet, "flow_rows"), (DensePhysNet, "features")]
+)
+def test_sizes_of_none_are_refused(method: Any, wrong: str) -> None:
+    with pytest.raises(ConfigError, match=f"{method.__name__}: {wrong}"):
+        method(load("pushing").state, **{wrong: 0})

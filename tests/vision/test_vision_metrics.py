@@ -6,9 +6,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 import torch
 from ray_casting import Box, around, photograph
 
+from hyperdyn.callbacks import vision_error
 from hyperdyn.callbacks.vision_error import VisionError, add_guesses
 from hyperdyn.nn.vision.encoder import VoxelEncoder
 from hyperdyn.nn.vision.metrics import PlaceError, ShapeIoU
@@ -36,7 +38,7 @@ def test_errors_of_places_are_root_mean_squares() -> None:
     assert math.isnan(PlaceError().compute())
 
 
-def test_shape_and_place_are_curves_of_a_split_and_a_family(tmp_path: Path) -> None:
+def test_shape_and_place_are_curves_of_a_split_and_a_family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = ShardStore.create(tmp_path, Header("Boxes-v0", "boxes", ("width",), 2, 1, 0.05, 0))
     solid = Solid(torch.ones(1, 4, 4, 4, dtype=torch.bool), torch.tensor([0.1]))
     for n, x in enumerate((0.05, -0.1)):
@@ -49,6 +51,12 @@ def test_shape_and_place_are_curves_of_a_split_and_a_family(tmp_path: Path) -> N
     VisionError(str(tmp_path), splits=["extrapolation"]).evaluate(trainer, SimpleNamespace(vision=encoder))
     assert set(trainer.logged_metrics) == {"extrapolation/boxes/shape_iou", "extrapolation/boxes/place_error_m"}
     assert all(math.isfinite(value) for value in trainer.logged_metrics.values())
+    draws: list[torch.Tensor] = []
+    monkeypatch.setattr(vision_error, "add_guesses", lambda encoder, views, drawn, *_: draws.append(drawn))
+    for rank, world_size in ((0, 1), (0, 2), (1, 2)):
+        trainer = SimpleNamespace(global_rank=rank, world_size=world_size, global_step=1, **logs)
+        VisionError(str(tmp_path), splits=["extrapolation"]).evaluate(trainer, SimpleNamespace(vision=encoder))
+    torch.testing.assert_close(torch.cat(draws[1:]), draws[0])  # however many processes share the systems
 
 
 def test_guesses_are_judged_in_the_cube_that_was_shown() -> None:
@@ -65,11 +73,11 @@ def test_guesses_are_judged_in_the_cube_that_was_shown() -> None:
                         Solid(full, torch.tensor([0.24])))  # fmt: skip
     iou, place = ShapeIoU(), PlaceError()
     for seed in range(64):
-        add_guesses(encoder, views, torch.Generator().manual_seed(seed), iou, place)
+        add_guesses(encoder, views, torch.rand(1, 3, generator=torch.Generator().manual_seed(seed)), iou, place)
     assert 0.45 < iou.compute() <= 0.5
     assert abs(place.compute() - 0.02 * math.sqrt(2 / 3)) < 0.002
     unseen = views.part(slice(1))
     unseen.depth.zero_()
     before = iou.count.clone()
-    add_guesses(encoder, unseen, torch.Generator().manual_seed(0), iou, place)
+    add_guesses(encoder, unseen, torch.rand(1, 3), iou, place)
     assert torch.equal(iou.count, before)

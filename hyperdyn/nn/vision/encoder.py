@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hyperdyn.errors import ConfigError
+from hyperdyn.errors import ConfigError, at_least
 from hyperdyn.nn.vision.geometry import Cube, beside, free_space, object_points, unproject, voxelise
-from hyperdyn.nn.vision.localise import locate
+from hyperdyn.nn.vision.localise import checked_workspace, locate
 from hyperdyn.nn.vision.solid import occupied
 from hyperdyn.views import Views
 
@@ -86,6 +86,7 @@ class VoxelEncoder(nn.Module):
             raise ConfigError("cells and levels of a voxel encoder do not fit", got=[cells, levels], expected=expected)
         if len(jitter) != 2 or min(jitter) <= 0:
             raise ConfigError("jitter of a voxel encoder", got=list(jitter), expected="metres and radians, above 0")
+        at_least(1, self, code_dim=code_dim, hidden_dim=hidden_dim, channels=min(channels))
         if not 0 < share <= 1:
             raise ConfigError("share of the systems that the losses of sight are of", got=share, expected="in (0, 1]")
         self.code_dim = code_dim
@@ -95,7 +96,7 @@ class VoxelEncoder(nn.Module):
         self.free_space = free_space
         self.shape_weight = shape_weight
         self.pose_weight = pose_weight
-        self.workspace = tuple(workspace)
+        self.workspace = checked_workspace(workspace)
         self.channels = CHANNELS + free_space
         coarse = (cells // step, cells // step, levels // step)
         edges = [BLOCK] + [2] * (len(channels) - 1)

@@ -7,7 +7,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from hyperdyn.errors import ConfigError
 from hyperdyn.nn.vision.geometry import Cloud
+
+
+def checked_workspace(workspace: Sequence[float]) -> tuple[float, ...]:
+    """As it was given. Raises ConfigError if it is no x low, x high, y low, y high [m]."""
+    if len(workspace) != 4 or not (workspace[0] < workspace[1] and workspace[2] < workspace[3]):
+        raise ConfigError("workspace", got=list(workspace), expected="x low, x high, y low, y high [m]")
+    return tuple(workspace)
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from hyperdyn.errors import ConfigError
 from hyperdyn.nn.vision.geometry import Cube, object_points, unproject
-from hyperdyn.nn.vision.localise import locate
+from hyperdyn.nn.vision.localise import checked_workspace, locate
 from hyperdyn.views import Views
 
 CHANNELS = 5
@@ -44,6 +44,7 @@ class TopDown:
     workspace: Sequence[float] = (-0.5, 0.5, -0.5, 0.5)
 
     def __post_init__(self) -> None:
+        checked_workspace(self.workspace)
         if not 0 < self.radius < self.size / 2:
             raise ConfigError("radius of an object nobody saw", got=self.radius, expected="above 0, within the picture")
 
