@@ -21,6 +21,7 @@ from hyperdyn.envs.pushing.cameras import (
     OBJECT,
     OBSTACLE,
     TABLE,
+    TOOL,
     Camera,
     Images,
     around_the_table,
@@ -44,9 +45,9 @@ def env(request: pytest.FixtureRequest) -> Pushing:
     return made(request.param)
 
 
-def made(renderer: str) -> Pushing:
+def made(renderer: str, arm: str = "cylinder") -> Pushing:
     family = load("pushing")
-    env = family.make(family.nominal, obstacles=1, views=3, pixels=96, renderer=renderer).unwrapped
+    env = family.make(family.nominal, arm=arm, obstacles=1, views=3, pixels=96, renderer=renderer).unwrapped
     assert isinstance(env, Pushing)
     env.reset(seed=1)
     return env
@@ -152,12 +153,13 @@ def test_a_state_looks_the_same_whatever_was_seen_before(env: Pushing, seen: Ima
         np.testing.assert_array_equal(getattr(env.views(), name), getattr(seen, name))
 
 
-def test_renderers_see_the_same_shapes_at_the_same_depth_in_like_colours() -> None:
+@pytest.mark.parametrize("arm", ["cylinder", "kuka", "panda"])
+def test_renderers_see_the_same_shapes_at_the_same_depth_in_like_colours(arm: str) -> None:
     if why_not():
         pytest.skip(f"EGL does not start here: {why_not()}")
-    env, tiny = made("egl"), made("tiny").views()
+    env, tiny = made("egl", arm=arm), made("tiny", arm=arm).views()
     seen = env.views()
-    for kind in (TABLE, OBJECT, OBSTACLE):
+    for kind in (TABLE, OBJECT, OBSTACLE, *([] if arm == "cylinder" else [TOOL])):
         one, two = tiny.segmentation == kind, seen.segmentation == kind
         assert (one & two).sum() / (one | two).sum() > 0.98
     both = tiny.segmentation == seen.segmentation
