@@ -77,7 +77,7 @@ class System:
         after = np.array(state, dtype=np.float64)
         after[:3], after[3:7] = outcome.position, outcome.quaternion
         turned = (rotations.heading(outcome.quaternion) - state[7] + math.pi) % (2 * math.pi) - math.pi
-        spun = round((outcome.turned - turned) / (2 * math.pi))  # whole turns
+        spun = float(np.rint((outcome.turned - turned) / (2 * math.pi)))  # whole turns
         after[7] = state[7] + turned + 2 * math.pi * spun
         touched = POSE + scales.TOUCHED - scales.GOAL.start
         after[touched] = max(state[touched], float(outcome.touched))
