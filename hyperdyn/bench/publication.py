@@ -51,6 +51,7 @@ KEYS = (
     "packages",
     "machine",
 )
+"""Entries that every file has under "bench", beside its format."""
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,9 @@ def test_what_a_job_holds_is_let_go_when_it_is_not_waited_for(tmp_path: Path) ->
     holding = f"[__import__('tempfile').TemporaryDirectory(dir={str(tmp_path)!r}), __import__('time').sleep(60)]"
     jobs = run_jobs(eval, ["1", holding], workers=1)
     assert next(jobs) == 1
+    deadline = time.monotonic() + 60
     while not list(tmp_path.iterdir()):
+        assert time.monotonic() < deadline, "the worker never began"
         time.sleep(0.01)
     jobs.close()
     assert not list(tmp_path.iterdir())
