@@ -15,7 +15,7 @@ from hyperdyn.bench.cells import Place
 from hyperdyn.bench.check_methods import method_faults
 from hyperdyn.bench.fault import RERUN, Fault, few
 from hyperdyn.bench.merge import protocol
-from hyperdyn.bench.plans import belongs
+from hyperdyn.bench.plans import belongs, systems_of
 from hyperdyn.bench.publication import Publication
 from hyperdyn.bench.suite import Suite
 from hyperdyn.config import compose
@@ -150,8 +150,8 @@ def _way(p: Publication, name: str, way: Mapping[str, Any]) -> Iterator[Fault]:
         yield Fault(f"{len(lost)} returns of plan '{name}' are missing", few(lost), expected, RERUN)
     for r in own:
         what = f"returns of plan '{name}', {r.method}, {r.split}, seed {r.seed}"
-        if len(r.per_system) != way["systems"]:
-            yield Fault(what, f"{len(r.per_system)} systems", way["systems"], RERUN)
+        if len(r.per_system) != (systems := systems_of(r.method, way)):
+            yield Fault(what, f"{len(r.per_system)} systems", systems, RERUN)
         if not all(map(math.isfinite, r.per_system)):
             yield Fault(what, "some are not finite", "numbers", RERUN)
         if r.success and (len(r.success) != len(r.per_system) or not set(r.success) <= {0.0, 1.0}):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from hyperdyn.bench.plans import only
+from hyperdyn.bench.plans import only, systems_of
 from hyperdyn.bench.publication import Publication
 from hyperdyn.evaluate import summary
 from hyperdyn.evaluate.paired import success_difference
@@ -77,7 +77,9 @@ def _returns(p: Publication, name: str, results: Results) -> list[Table]:
 
 
 def _planners(way: Mapping[str, Any]) -> str:
-    return "; ".join([way["planner"], *(f"{method}: {planner}" for method, planner in way.get("own", {}).items())])
+    own = [f"{method}: {planner}" for method, planner in way.get("own", {}).items()]
+    few = [f"{CEILING}: the first {systems_of(CEILING, way)} systems"] if "ceiling_systems" in way else []
+    return "; ".join([way["planner"], *own, *few])
 
 
 def _scores(p: Publication, title: str, what: str, results: Results, score: Score, spec: str, note: str) -> Table:

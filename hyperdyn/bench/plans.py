@@ -27,8 +27,12 @@ def plans(suite: Suite, family: BenchFamily, method: BenchMethod | None = None) 
 
 
 def announced(suite: Suite, family: BenchFamily) -> dict[str, dict[str, Any]]:
-    """What is published of each way: `planned`, and the planner of each method that has something of its own there."""
+    """What is published of each way: `planned`, the planner of each method that has something of its own there, and
+    how many systems the ceiling is of, where these are fewer."""
     found = {name: planned(overrides) for name, overrides in plans(suite, family).items()}
+    for way in found.values():
+        if suite.ceiling_systems is not None and suite.ceiling_systems < way["systems"]:
+            way["ceiling_systems"] = suite.ceiling_systems
     for method in suite.methods.values():
         for name in method.plan if found else ():
             planner = planned(plans(suite, family, method)[name])["planner"]
@@ -53,6 +57,12 @@ def belongs(score: PlanningScore, way: Mapping[str, Any]) -> bool:
     if (score.planner, score.steps) != (planner, way["steps"]) or score.split not in way["splits"]:
         return False
     return score.method in (FLOOR, CEILING) or (score.history, score.support) == (way["history"], way["support"])
+
+
+def systems_of(method: str, way: Mapping[str, Any]) -> int:
+    """How many systems of each split a method plans for."""
+    found: int = way.get("ceiling_systems", way["systems"]) if method == CEILING else way["systems"]
+    return found
 
 
 def only(results: Results, way: Mapping[str, Any]) -> Results:

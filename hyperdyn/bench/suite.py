@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Self, TypeVar
 
-from hyperdyn.errors import ConfigError, nearest
+from hyperdyn.errors import ConfigError, at_least, nearest
 
 Overrides = tuple[str, ...]
 Part = TypeVar("Part", bound="BenchMethod | BenchFamily | Tuning | Suite")
@@ -84,6 +84,7 @@ class Suite:
     tuning: how each method's settings are found; null tries none.
     train, evaluate, change: overrides of these commands.
     plan: the same for each way of planning, by its name. plan and change are null where that is left out.
+    ceiling_systems: the simulator, of which each system takes minutes, plans for the first so many; null is for all.
     splits, systems: of the evaluation; the first so many systems of each.
     kept_horizon: steps ahead that are published of every K; all of them are of `usual_history`.
     """
@@ -101,6 +102,7 @@ class Suite:
     evaluate: Overrides = ()
     plan: Mapping[str, Overrides] | None = None
     change: Overrides | None = None
+    ceiling_systems: int | None = None
     splits: tuple[str, ...] = ("train", "interpolation", "extrapolation")
     systems: int = 32
     usual_history: int = 16
@@ -135,6 +137,8 @@ class Suite:
         if suite.plan is not None and not isinstance(suite.plan, Mapping):
             fix = "plan: {closed: [steps=100], open: [steps=100, replan=100]}"
             raise ConfigError("ways of planning have names", got=list(suite.plan), fix=fix)
+        if suite.ceiling_systems is not None:
+            at_least(1, suite, ceiling_systems=suite.ceiling_systems)
         for method in suite.methods.values():
             _check_families(suite, method)
             chosen(list(method.plan), list(suite.plan or ()), f"way of planning (methods.{method.name})")

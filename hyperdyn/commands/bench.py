@@ -23,7 +23,7 @@ from hyperdyn.bench.cells import (
 )
 from hyperdyn.bench.merge import merge
 from hyperdyn.bench.pages import write_pages
-from hyperdyn.bench.plans import composed, plans
+from hyperdyn.bench.plans import announced, composed, plans, systems_of
 from hyperdyn.bench.publication import Publication
 from hyperdyn.bench.suite import BenchFamily, Suite, chosen
 from hyperdyn.commands.cells import Todo, check_tuned, command, line, lines, run_cells, try_settings, untried
@@ -33,7 +33,7 @@ from hyperdyn.config import compose
 from hyperdyn.errors import ConfigError, HyperdynError, nearest
 from hyperdyn.evaluate import planning
 from hyperdyn.evaluate.manifest import EvaluationManifest
-from hyperdyn.evaluate.results import Results
+from hyperdyn.evaluate.results import CEILING, Results
 from hyperdyn.files import write_whole
 from hyperdyn.workers import cores
 
@@ -141,12 +141,14 @@ def _collections(suite: Suite, place: Place, families: Sequence[str], trials: Se
 def _bounds(suite: Suite, place: Place, family: BenchFamily) -> None:
     """The floor and the ceiling of every way of planning on one family."""
     spec = build.family(compose("collect", [f"env={family.name}"]).env)
-    for overrides in plans(suite, family).values():
+    ways = announced(suite, family)
+    for name, overrides in plans(suite, family).items():
         cfg, scores = composed(overrides), []
         for split in cfg.splits:
             factors, starts = EvaluationManifest.of(spec).systems(split, cfg.systems)
             task = task_of(cfg, spec, build.construct(cfg.planner), factors, starts)
-            scores += planning.compare(task, {}, split=split, cache=cfg.cache, workers=cores())
+            first = task.first(systems_of(CEILING, ways[name]))
+            scores += [planning.floor(task, split), planning.ceiling(first, split, cfg.cache, workers=cores())]
         keep(place.root / family.name / "bounds", Results(family.name, planning=tuple(scores)))
 
 

@@ -51,5 +51,5 @@ def _plan(run: Run, cfg: DictConfig, planner: AbstractPlanner) -> Results:
         seconds = planning.seconds_per_decision(episodes)
         scores.append(Outcome.of(task, episodes).score(task, run.cfg.method, split, cfg.history, run.cfg.seed))
         if cfg.bounds:
-            scores += planning.compare(task, {}, split=split, cache=cfg.cache, workers=workers)
+            scores += [planning.floor(task, split), planning.ceiling(task, split, cfg.cache, workers=workers)]
     return Results(family.name, planning=tuple(scores), methods=(run.facts(decision_seconds=seconds),))

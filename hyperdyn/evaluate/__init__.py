@@ -1,7 +1,7 @@
 """Evaluation on systems never trained on: prediction error, planning return, and the records of both."""
 
 from hyperdyn.evaluate.manifest import EvaluationManifest
-from hyperdyn.evaluate.planning import compare, planning_episodes, random_outcome, simulator_outcome
+from hyperdyn.evaluate.planning import ceiling, floor, planning_episodes, random_outcome, simulator_outcome
 from hyperdyn.evaluate.prediction import rollout_error
 from hyperdyn.evaluate.results import MethodFacts, PlanningScore, PredictionScore, Results, UncertaintyScore
 from hyperdyn.evaluate.task import Task
@@ -19,7 +19,8 @@ __all__ = [
     "UncertaintyScore",
     "Windows",
     "calibration",
-    "compare",
+    "ceiling",
+    "floor",
     "planning_episodes",
     "random_outcome",
     "rollout_error",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -177,34 +177,15 @@ def _cache(task: Task, folder: Path | str) -> OutcomeCache:
     return OutcomeCache(Path(folder) / f"simulator-{task.file_stem}.json")
 
 
-def compare(
-    task: Task,
-    models: Mapping[str, AbstractDynamics],
-    *,
-    split: str,
-    seed: int = 0,
-    history: int = 16,
-    cache: Path | str | None = None,
-    bounds: bool = True,
-    workers: int = 0,
-    progress: bool = True,
-) -> list[PlanningScore]:
-    """Scores of several models on one task, with the floor and the ceiling unless `bounds` is off.
+def floor(task: Task, split: str) -> PlanningScore:
+    """The score of random actions."""
+    return random_outcome(task).score(task, FLOOR, split, 0, 0)
 
-    seed: of the training runs that made the models. cache: of `simulator_outcome`.
-    """
 
-    def title(name: str) -> str | None:
-        return f"plan with {name}, {split}" if progress else None
-
-    scores = []
-    for name, model in models.items():
-        episodes = planning_episodes(task, model, history=history, workers=workers, progress=title(name))
-        scores.append(Outcome.of(task, episodes).score(task, name, split, history, seed))
-    if bounds:
-        ceiling = simulator_outcome(task, cache, workers=workers, progress=title("the simulator"))
-        scores += [random_outcome(task).score(task, FLOOR, split, 0, 0), ceiling.score(task, CEILING, split, 0, 0)]
-    return scores
+def ceiling(task: Task, split: str, cache: Path | str | None = None, *, workers: int = 0) -> PlanningScore:
+    """The score of `simulator_outcome`, with a bar."""
+    found = simulator_outcome(task, cache, workers=workers, progress=f"plan with the simulator, {split}")
+    return found.score(task, CEILING, split, 0, 0)
 
 
 def seconds_per_decision(episodes: Sequence[Episodes]) -> float:

@@ -57,6 +57,10 @@ class Task:
         changed = replace(self.family, env_kwargs={**self.family.env_kwargs, **self.setting})
         object.__setattr__(self, "family", changed)
 
+    def first(self, systems: int) -> Task:
+        """The same of the first so many systems."""
+        return replace(self, factors=self.factors[:systems], starts=self.starts[:systems])
+
     def share(self, rank: int, world: int) -> Task:
         """Every world-th system, from the rank-th."""
         rows = slice(rank, None, world)

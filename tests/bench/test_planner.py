@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +60,19 @@ def test_the_floor_and_the_ceiling_are_kept_under_the_same(
 ) -> None:
     asked: list[Task] = []
 
-    def compare(task: Task, *_: Any, **__: Any) -> list[PlanningScore]:
+    def bound(task: Task, split: str, *_: Any, **__: Any) -> PlanningScore:
         asked.append(task)
-        return []
+        return PlanningScore("a bound", split, 0, 0, 3, task.how, (1.0,) * len(task.starts))
 
-    monkeypatch.setattr(planning, "compare", compare)
+    monkeypatch.setattr(planning, "floor", bound)
+    monkeypatch.setattr(planning, "ceiling", bound)
     bench._bounds(SUITE, Place(tmp_path, tmp_path), FAMILY)
-    assert [task.how for task in asked] == [how, how.replace(", risk=0.5, particles=4", ", replan=3")]
+    other = how.replace(", risk=0.5, particles=4", ", replan=3")
+    assert [task.how for task in asked] == [how, how, other, other]
+    assert [len(task.starts) for task in asked] == [2, 2, 2, 2]
+    asked.clear()
+    bench._bounds(replace(SUITE, ceiling_systems=1), Place(tmp_path, tmp_path), FAMILY)
+    assert [(len(task.starts), task.starts[0]) for task in asked] == [
+        (2, asked[0].starts[0]),
+        (1, asked[0].starts[0]),
+    ] * 2

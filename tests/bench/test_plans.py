@@ -100,6 +100,25 @@ def test_a_method_may_plan_with_what_it_alone_gives() -> None:
         Suite.read({**DECLARED, "methods": {"fixed": {"plan": {"opn": []}}}})
 
 
+def test_the_ceiling_may_be_of_the_first_systems_alone() -> None:
+    ways = announced(replace(SUITE, ceiling_systems=3), FAMILY)
+    assert ways == {name: {**way, "ceiling_systems": 3} for name, way in WAYS.items()}
+    assert announced(replace(SUITE, ceiling_systems=4), FAMILY) == WAYS  # all that are planned for
+    p = publication()
+    told = {**p.about, "protocol": {"planning": ways}}
+    records = [r for r in p.results.planning if r.method != CEILING]
+    few = [
+        replace(r, per_system=r.per_system[:3], success=r.success[:3]) for r in p.results.planning if r not in records
+    ]
+    p = Publication(told, Results("pendulum", planning=(*records, *few)))
+    assert list(_planning(p)) == []
+    assert all("; simulator: the first 3 systems" in t.note for t in planning_tables(p)[::2])
+    whole = Publication(told, publication().results)
+    assert {(f.got, f.expected) for f in _planning(whole)} == {("4 systems", 3)}
+    with pytest.raises(ConfigError, match="ceiling_systems"):
+        Suite.read({**DECLARED, "ceiling_systems": 0})
+
+
 def test_tables_show_the_share_of_each_way_and_its_paired_difference() -> None:
     p = publication()
     tables = {t.title: t for t in planning_tables(p)}

@@ -20,7 +20,7 @@ from hyperdyn.envs.spec import Family
 from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate import planning
 from hyperdyn.evaluate.outcome import Outcome
-from hyperdyn.evaluate.planning import compare, planning_episodes, random_outcome, simulator_outcome
+from hyperdyn.evaluate.planning import planning_episodes, random_outcome, simulator_outcome
 from hyperdyn.evaluate.task import Task
 from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.models.cadm import CaDM
@@ -259,11 +259,14 @@ def test_a_damaged_cache_is_computed_anew(point_mass: Family, tmp_path: Path) ->
     np.testing.assert_array_equal(simulator_outcome(task(point_mass), tmp_path).returns, first)
 
 
-def test_compare_scores_every_model_between_floor_and_ceiling(point_mass: Family, point_mass_truth: Any) -> None:
-    scores = compare(task(point_mass), {"oracle": point_mass_truth}, split="interpolation", seed=2, progress=False)
-    assert [(s.method, s.seed, s.history) for s in scores] == [("oracle", 2, 16), ("random", 0, 0), ("simulator", 0, 0)]
-    assert all(len(s.per_system) == 3 for s in scores)
-    assert len({s.planner for s in scores}) == 1
+def test_the_floor_and_the_ceiling_are_scores_of_nobody_s_knowledge(point_mass: Family) -> None:
+    judged = task(point_mass)
+    scores = [planning.floor(judged, "interpolation"), planning.ceiling(judged.first(2), "interpolation")]
+    assert [(s.method, s.seed, s.history, s.support) for s in scores] == [("random", 0, 0, 0), ("simulator", 0, 0, 0)]
+    assert [s.planner for s in scores] == [judged.how] * 2
+    whole = simulator_outcome(judged).returns
+    np.testing.assert_array_equal(scores[1].per_system, whole[:2])
+    assert scores[1].per_system > scores[0].per_system[:2]
 
 
 def near(obs: torch.Tensor, within: float = 0.4) -> torch.Tensor:

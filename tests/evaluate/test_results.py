@@ -88,6 +88,11 @@ def test_returns_are_interquartile_means_and_a_share_of_the_ceiling() -> None:
     assert found.interval.value == pytest.approx(expected)
     share = summary.share_of_ceiling(results(), "hyper", "interpolation")
     assert share == pytest.approx(expected / 235.0)
+    of_all = results()
+    few = [replace(r, per_system=r.per_system[:2]) if r.method == CEILING else r for r in of_all.planning]
+    first = summary.share_of_ceiling(replace(of_all, planning=tuple(few)), "hyper", "interpolation")
+    same = [replace(r, per_system=r.per_system[:2]) for r in of_all.planning]
+    assert first == summary.share_of_ceiling(replace(of_all, planning=tuple(same)), "hyper", "interpolation") != share
 
 
 def test_a_paired_difference_to_the_floor_uses_its_one_run_for_every_seed() -> None:
