@@ -5,14 +5,22 @@ from pathlib import Path
 import pytest
 
 from hyperdyn.bench.check import faults
+from hyperdyn.bench.fault import Fault
+from hyperdyn.evaluate.results import CEILING
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = sorted((ROOT / "results").glob("*/*.json"))
 
 
+def to_come(fault: Fault) -> bool:
+    """Whether what is missing are seeds, or plans of the simulator, which take longest."""
+    simulator = "returns of plan" in fault.what and all(lost.startswith(CEILING) for lost in fault.got.split("; "))
+    return simulator or fault.what.startswith("seeds of suite")
+
+
 @pytest.mark.parametrize("file", PUBLISHED, ids=lambda f: f"{f.parent.name}-{f.stem}")
-def test_a_published_family_has_no_fault_but_seeds_that_are_to_come(file: Path) -> None:
-    assert [str(f) for f in faults(file) if not f.what.startswith("seeds of suite")] == []
+def test_a_published_family_has_no_fault_but_what_is_to_come(file: Path) -> None:
+    assert [str(f) for f in faults(file) if not to_come(f)] == []
 
 
 @pytest.mark.parametrize("suite", sorted({f.parent for f in PUBLISHED}), ids=lambda f: f.name)
