@@ -183,7 +183,7 @@ def floor(task: Task, split: str) -> PlanningScore:
 
 
 def ceiling(task: Task, split: str, cache: Path | str | None = None, *, workers: int = 0) -> PlanningScore:
-    """The score of `simulator_outcome`, with a bar."""
+    """The score of `simulator_outcome`, whose cache it takes, with a bar of the split's name."""
     found = simulator_outcome(task, cache, workers=workers, progress=f"plan with the simulator, {split}")
     return found.score(task, CEILING, split, 0, 0)
 
