@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import csv
+import gc
 import logging
 import os
 import warnings
@@ -20,6 +22,7 @@ from lightning.pytorch.callbacks import Timer, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.strategies import ModelParallelStrategy
 from omegaconf import DictConfig, OmegaConf
+from torch import distributed
 
 from hyperdyn import build
 from hyperdyn.checkpoint import CHECKPOINTS, DIVERGED, LAST, read_checkpoint
@@ -68,6 +71,7 @@ def _fit(cfg: DictConfig, run: Path, resume: Path | None, family: Family | None)
         run.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(cfg, run / "config.yaml", resolve=True)
     from_file = None if resume is None else str(resume)
+    atexit.register(_leave_group)
     try:
         objects.trainer.fit(objects.module, objects.datamodule, ckpt_path=from_file, weights_only=True)
     except DivergedError as error:
@@ -76,6 +80,16 @@ def _fit(cfg: DictConfig, run: Path, resume: Path | None, family: Family | None)
         raise
     objects.trainer.save_checkpoint(run / CHECKPOINTS / LAST, weights_only=False)  # with all that resuming needs
     return {k: float(v) for k, v in objects.trainer.logged_metrics.items()}, objects
+
+
+def _leave_group() -> None:
+    """Before the interpreter ends: a thread of gloo that lets go of a tensor after that aborts it (pytorch#190489).
+
+    Lightning does so for NCCL alone.
+    """
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+        gc.collect()  # the wrapped model, which holds the group and so its threads
 
 
 @contextmanager

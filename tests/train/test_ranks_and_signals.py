@@ -59,19 +59,40 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         assert main(["collect", "env=pendulum", *systems, "episodes=3", "steps=40", "data_dir=data", "workers=0"]) == 0
+    (root / "last_words.py").write_text(LAST_WORDS)
     return root
 
 
-def started(folder: Path, run: str, *more: str, by: Sequence[str] = ()) -> subprocess.Popen[str]:
-    """by: a module that starts the ranks, and its options; without one Lightning does."""
+def started(folder: Path, run: str, *more: str, by: Sequence[str] = ("-m", "hyperdyn")) -> subprocess.Popen[str]:
+    """by: what starts `hyperdyn`, Lightning the ranks, unless something else is to."""
     return subprocess.Popen(
-        [sys.executable, *by, "-m", "hyperdyn", "train", *TRAIN, f"run_dir={run}", *more],
+        [sys.executable, *by, "train", *TRAIN, f"run_dir={run}", *more],
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+LAST_WORDS = """\
+import atexit, sys
+from pathlib import Path
+
+@atexit.register  # the first to be registered runs last
+def tell():
+    print("THREADS", *[(task / "comm").read_text().strip() for task in Path("/proc/self/task").glob("*")])
+
+from hyperdyn.cli import main
+sys.exit(main())
+"""
+"""`hyperdyn`, that names its threads at its end, on Linux: one of gloo that lets go of a tensor then aborts it."""
+
+
+def assert_no_thread_of_a_group_is_left(said: str) -> None:
+    told = [line for line in said.splitlines() if line.startswith("THREADS")]
+    assert told
+    assert all("gloo" not in line for line in told), told
 
 
 HANGS = 900
@@ -145,12 +166,19 @@ def test_ranks_together_train_as_one_alone(world: int, strategy: str, folder: Pa
 
 
 def test_ranks_that_torchrun_starts_train_as_one_alone(folder: Path, alone: Path) -> None:
-    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "hyperdyn")
     process = started(folder, "torchrun", "trainer.devices=2", by=torchrun)
     said = ended(process)
     assert process.returncode == 0, said
     assert said.count("run folder: ") == 1
     assert_same(alone, folder / "torchrun")
+
+
+def test_no_thread_of_a_process_group_outlives_a_training(folder: Path) -> None:
+    process = started(folder, "told", "trainer.devices=1", "trainer.max_steps=2", by=["last_words.py"])
+    said = ended(process)
+    assert process.returncode == 0, said
+    assert_no_thread_of_a_group_is_left(said)
 
 
 STEADY = ("module.schedule=constant", "module.lr=1e-4")
@@ -159,7 +187,7 @@ STEADY = ("module.schedule=constant", "module.lr=1e-4")
 
 def long_training(folder: Path, run: str, *more: str) -> subprocess.Popen[str]:
     """One that something will end in mid-epoch; at constant rates, so that where it was to end is no matter."""
-    process = started(folder, run, "trainer.max_steps=100000", *STEADY, *more)
+    process = started(folder, run, "trainer.max_steps=100000", *STEADY, *more, by=["last_words.py"])
     deadline = time.monotonic() + HANGS
     while not (folder / run / "metrics.csv").exists() or len(column(folder / run, "train/pendulum/loss")) < 3:
         assert process.poll() is None
@@ -202,6 +230,8 @@ def test_a_job_that_loses_its_machine_goes_on_from_the_step_at_which_it_did(
     said = ended(process)
     assert process.returncode == PREEMPTED, said
     assert said.count("To continue: hyperdyn train") == 1  # not once a rank
+    if strategy == "ddp":  # what PyTorch caches of tensors in shards keeps their group
+        assert_no_thread_of_a_group_is_left(said)
     assert read_checkpoint(folder / run / "checkpoints" / "last.ckpt")["global_step"] >= 3
     assert_goes_on(folder, run, bitwise=world == 1)
 
