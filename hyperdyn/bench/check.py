@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from hyperdyn.envs.loading import available
 from hyperdyn.envs.loading import load as load_family
 from hyperdyn.errors import HyperdynError
 from hyperdyn.evaluate.manifest import EvaluationManifest
-from hyperdyn.evaluate.results import CEILING, FLOOR, PredictionScore
+from hyperdyn.evaluate.results import CEILING, FLOOR, PredictionScore, UncertaintyScore
 
 
 def faults(path: Path | str) -> list[Fault]:
@@ -93,21 +94,30 @@ def _prediction(p: Publication) -> Iterator[Fault]:
         for s in protocol["splits"]
         for k in protocol["history_sizes"]
     }
-    records = [(r.method, r.split, r.history, r.seed, r.context) for r in p.results.prediction]
-    if lost := sorted(wanted - set(records)):
-        yield Fault(
-            f"{len(lost)} prediction scores are missing",
-            few(lost),
-            f"{len(wanted)} of (method, split, K, seed, context)",
-            RERUN,
-        )
-    if strange := sorted(set(records) - wanted):
-        yield Fault(f"{len(strange)} prediction scores are of nothing that was announced", few(strange), "none", RERUN)
-    if len(records) != len(set(records)):
-        twice = sorted({r for r in records if records.count(r) > 1})
-        yield Fault("prediction scores that are there twice", few(twice), "each once", RERUN)
+    yield from _whole("prediction scores", [_judged(r) for r in p.results.prediction], wanted, JUDGED)
+    certain = {r.method for r in p.results.uncertainty}
+    wanted = {w for w in wanted if w[0] in certain}
+    yield from _whole("uncertainty scores", [_judged(r) for r in p.results.uncertainty], wanted, JUDGED)
     for r in p.results.prediction:
         yield from _shape(r, protocol)
+
+
+JUDGED = "method, split, K, seed, context"
+
+
+def _judged(r: PredictionScore | UncertaintyScore) -> tuple[Any, ...]:
+    return r.method, r.split, r.history, r.seed, r.context
+
+
+def _whole(what: str, found: Sequence[tuple[Any, ...]], wanted: set[tuple[Any, ...]], named: str) -> Iterator[Fault]:
+    """Each record that is wanted is there, once, and no other. named: what a record is told from others by."""
+    expected = f"{len(wanted)} of ({named})"
+    if lost := sorted(wanted - set(found)):
+        yield Fault(f"{len(lost)} {what} are missing", few(lost), expected, RERUN)
+    if strange := sorted(set(found) - wanted):
+        yield Fault(f"{len(strange)} {what} are of nothing that was announced", few(strange), expected, RERUN)
+    if twice := sorted(r for r, times in Counter(found).items() if times > 1):
+        yield Fault(f"{len(twice)} {what} are there more than once", few(twice), expected, RERUN)
 
 
 def _shape(r: PredictionScore, protocol: Mapping[str, Any]) -> Iterator[Fault]:
@@ -145,16 +155,16 @@ def _planning(p: Publication) -> Iterator[Fault]:
 def _way(p: Publication, name: str, way: Mapping[str, Any]) -> Iterator[Fault]:
     wanted = {(m, s, seed) for s in way["splits"] for m, seed in [*p.trainings, (FLOOR, 0), (CEILING, 0)]}
     own = [r for r in p.results.planning if belongs(r, way)]
-    if lost := sorted(wanted - {(r.method, r.split, r.seed) for r in own}):
-        expected = f"{len(wanted)} of (method, split, seed), under {way['planner']}"
-        yield Fault(f"{len(lost)} returns of plan '{name}' are missing", few(lost), expected, RERUN)
+    found = [(r.method, r.split, r.seed) for r in own]
+    yield from _whole(f"returns of plan '{name}'", found, wanted, f"method, split, seed, under {way['planner']}")
+    judged = bool(p.about.get("success")) or any(r.success for r in p.results.planning)
     for r in own:
         what = f"returns of plan '{name}', {r.method}, {r.split}, seed {r.seed}"
         if len(r.per_system) != (systems := systems_of(r.method, way)):
             yield Fault(what, f"{len(r.per_system)} systems", systems, RERUN)
         if not all(map(math.isfinite, r.per_system)):
             yield Fault(what, "some are not finite", "numbers", RERUN)
-        if r.success and (len(r.success) != len(r.per_system) or not set(r.success) <= {0.0, 1.0}):
+        if judged and (len(r.success) != len(r.per_system) or not set(r.success) <= {0.0, 1.0}):
             yield Fault(what, f"success {few([[v] for v in r.success])}", "0 or 1 of each system", RERUN)
 
 
@@ -166,8 +176,9 @@ def _change(p: Publication) -> Iterator[Fault]:
             yield Fault(f"{len(p.results.change)} scores are of a change that was not announced", "some", "none", RERUN)
         return
     wanted = {(m, seed, f"K = {k}") for m, seed in p.trainings for k in way["windows"]}
-    if lost := sorted(wanted - {(r.method, r.seed, r.adaptation) for r in p.results.change}):
-        yield Fault(f"{len(lost)} scores of the change are missing", few(lost), f"{len(wanted)}", RERUN)
+    found = [(r.method, r.seed, r.adaptation) for r in p.results.change]
+    wanted |= {f for f in found if f[:2] in p.trainings}
+    yield from _whole("scores of the change", found, wanted, "method, seed, adaptation")
     announced = (way["split"], way["step"], way["systems"], way["steps"])
     for r in p.results.change:
         lengths = {len(row) for row in r.per_system}

@@ -73,7 +73,10 @@ def _cells(p: Publication) -> Iterator[Fault]:
             len(wanted),
             RERUN,
         )
+    planned = {(r.method, r.seed) for r in p.results.planning}
     for c in p.about["cells"]:
-        lost = [key for key in ("config", "training_seconds", "parameters") if not c.get(key)]
-        if lost:
-            yield Fault(f"training of {c['method']}, seed {c['seed']}", f"no {', '.join(lost)}", "all three", RERUN)
+        told = ["config", "training_seconds", "parameters"]
+        told += ["decision_seconds"] if (c["method"], c["seed"]) in planned else []
+        if lost := [key for key in told if not c.get(key)]:
+            what = f"training of {c['method']}, seed {c['seed']}"
+            yield Fault(what, f"no {', '.join(lost)}", ", ".join(told), RERUN)

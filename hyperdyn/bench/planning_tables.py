@@ -18,7 +18,6 @@ from hyperdyn.report.table import Table
 
 Score = Callable[[str, str], Summary | None]
 """Of a method on a split."""
-PAIRED = "paired: same systems, same seeds, initial states and planner"
 
 
 def ways(p: Publication) -> dict[str, Results]:
@@ -40,7 +39,7 @@ def _successes(p: Publication, name: str, results: Results) -> list[Table]:
     way, reference = p.about["protocol"]["planning"][name], p.about["reference"]
     known = summary.known_text((way["support"], way["history"]))
     what = success_note(p.about.get("success") or "")
-    note = f"{what}share of systems, within {way['steps']} steps, {known}; {_planners(way)}"
+    note = f"{what}share of systems, within {way['steps']} steps, {known}; {_planners(way, results)}"
     share = _scores(p, f"Success ({name})", "success", results, partial(summary.success_share, results), ".2f", note)
     minus = _pairs(
         f"Success ({name}), difference from {reference}",
@@ -49,7 +48,7 @@ def _successes(p: Publication, name: str, results: Results) -> list[Table]:
         reference,
         lambda m, s: success_difference(results, m, reference, s),
         "+.2f",
-        f"difference of shares, {PAIRED}",
+        f"difference of shares, {_paired(way)}",
     )
     return [share, minus]
 
@@ -58,7 +57,7 @@ def _returns(p: Publication, name: str, results: Results) -> list[Table]:
     """Between the random floor and the simulator's ceiling."""
     way, reference = p.about["protocol"]["planning"][name], p.about["reference"]
     splits = summary.splits_of(results.planning)
-    note = f"interquartile mean of the return of {way['steps']} steps{share_note(results)}; {_planners(way)}"
+    note = f"interquartile mean of the return of {way['steps']} steps{share_note(results)}; {_planners(way, results)}"
     table = _scores(p, f"Planning ({name})", "return", results, partial(summary.planning, results), ".0f", note)
     rows = tuple(
         (row[0], *(with_share(results, row[0], s, text) for s, text in zip(splits, row[1:], strict=True)))
@@ -71,14 +70,20 @@ def _returns(p: Publication, name: str, results: Results) -> list[Table]:
         reference,
         lambda m, s: summary.return_difference(results, m, reference, s),
         "+.0f",
-        f"interquartile mean of differences, {PAIRED}",
+        f"interquartile mean of differences, {_paired(way)}",
     )
     return [Table(table.title, table.columns, rows, table.note, table.best), minus]
 
 
-def _planners(way: Mapping[str, Any]) -> str:
+def _paired(way: Mapping[str, Any]) -> str:
+    own = f", but of {' and '.join(way['own'])} (above)" if way.get("own") else ""
+    return f"paired: same systems, same seeds, initial states and planner{own}"
+
+
+def _planners(way: Mapping[str, Any], results: Results) -> str:
     own = [f"{method}: {planner}" for method, planner in way.get("own", {}).items()]
-    few = [f"{CEILING}: the first {systems_of(CEILING, way)} systems"] if "ceiling_systems" in way else []
+    fewer = "ceiling_systems" in way and any(r.method == CEILING for r in results.planning)
+    few = [f"{CEILING}: the first {systems_of(CEILING, way)} systems"] if fewer else []
     return "; ".join([way["planner"], *own, *few])
 
 

@@ -66,8 +66,10 @@ def systems_of(method: str, way: Mapping[str, Any]) -> int:
 
 
 def only(results: Results, way: Mapping[str, Any]) -> Results:
-    """The results with the plans of one way alone."""
-    return replace(results, planning=tuple(r for r in results.planning if belongs(r, way)))
+    """The results with the plans of one way alone, all under its planner: who has another is in `own` of the way."""
+    return replace(
+        results, planning=tuple(replace(r, planner=way["planner"]) for r in results.planning if belongs(r, way))
+    )
 
 
 @cache

@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -145,14 +145,14 @@ class Results:
     uncertainty: tuple[UncertaintyScore, ...] = ()
 
     def merged(self, other: Results) -> Results:
-        """Both; where they hold a record of the same thing, the other's."""
+        """Both; where they hold a record of the same thing, the other's; of a method's facts, those that it knows."""
         if other.family != self.family:
             raise HyperdynError("results of different families do not mix", got=other.family, expected=self.family)
         return Results(
             self.family,
             _newest(self.prediction + other.prediction),
             _newest(self.planning + other.planning),
-            _newest(self.methods + other.methods),
+            _joined(self.methods + other.methods),
             _newest(self.change + other.change),
             _newest(self.uncertainty + other.uncertainty),
         )
@@ -199,6 +199,16 @@ def _newest(records: Iterable[Any]) -> tuple[Any, ...]:
     latest: dict[tuple[Any, ...], Any] = {}
     for r in records:
         latest[(r.method, *(getattr(r, name, None) for name in IDENTITY))] = r
+    return tuple(latest.values())
+
+
+def _joined(facts: Iterable[MethodFacts]) -> tuple[MethodFacts, ...]:
+    """One record for each method: what a later one does not know is as it was."""
+    latest: dict[str, MethodFacts] = {}
+    for f in facts:
+        unknown = MethodFacts(f.method)
+        known = {k: v for k, v in vars(f).items() if v != getattr(unknown, k)}
+        latest[f.method] = replace(latest.get(f.method, unknown), **known)
     return tuple(latest.values())
 
 

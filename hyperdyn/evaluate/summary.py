@@ -162,11 +162,14 @@ def return_difference(results: Results, first: str, second: str, split: str) -> 
 
 
 def share_of_ceiling(results: Results, method: str, split: str) -> float | None:
-    """`share_of` the simulator's return under the same planner, on the systems that it planned for; None where one of
+    """`share_of` the simulator's return under the same planner, on the systems that both planned for; None where one of
     the two is missing."""
     how = _how(results, method, split)
     own, ceiling = _returns(results, method, split, how), _returns(results, CEILING, split, how)
-    return None if own is None or ceiling is None else share_of(own[:, : ceiling.shape[1]], ceiling)
+    if own is None or ceiling is None:
+        return None
+    both = min(own.shape[1], ceiling.shape[1])
+    return share_of(own[:, :both], ceiling[:, :both])
 
 
 def share_of(returns: Array, ceiling: Array) -> float | None:

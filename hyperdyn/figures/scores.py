@@ -83,9 +83,7 @@ def return_bars(results: Results, way: str = "") -> Figure:
     )
     figure.axes[0].set_ylabel("return of one episode")
     steps = max(r.steps for r in results.planning)
-    headline(
-        figure, f"Planning{_called(way)}: return over {steps} steps, same planner for all ({results.family})", NOTE
-    )
+    headline(figure, f"Planning{_called(way)}: return over {steps} steps ({results.family})", NOTE)
     return figure
 
 
@@ -97,7 +95,7 @@ def success_bars(results: Results, way: str = "") -> Figure:
     for ax in figure.axes:
         ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
     steps = max(r.steps for r in results.planning)
-    headline(figure, f"Planning{_called(way)}: success in {steps} steps, one planner for all ({results.family})", NOTE)
+    headline(figure, f"Planning{_called(way)}: success in {steps} steps ({results.family})", NOTE)
     return figure
 
 

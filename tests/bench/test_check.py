@@ -17,7 +17,15 @@ from hyperdyn.bench.publication import FORMAT, Publication
 from hyperdyn.bench.suite import Suite
 from hyperdyn.cli import main
 from hyperdyn.evaluate.manifest import EvaluationManifest
-from hyperdyn.evaluate.results import MethodFacts, PredictionScore, Results
+from hyperdyn.evaluate.results import (
+    CEILING,
+    FLOOR,
+    MethodFacts,
+    PlanningScore,
+    PredictionScore,
+    Results,
+    UncertaintyScore,
+)
 
 TUNED = {"trials": 2, "best": ["module.lr=2"]} | {
     "tried": [{"setting": ["module.lr=1"], "error": 0.5}, {"setting": ["module.lr=2"], "error": 0.4}]
@@ -36,15 +44,29 @@ def file(tmp_path: Path) -> Path:
         for k in HISTORIES
         for seed in SEEDS
     )
+    trainings = [*((m, seed) for m in METHODS for seed in SEEDS), (FLOOR, 0), (CEILING, 0)]
+    plans = tuple(
+        PlanningScore(m, s, 0, seed, 5, "CEM", (1.0, 2.0), (0.0, 1.0)) for m, seed in trainings for s in SPLITS
+    )
+    sure = tuple(
+        UncertaintyScore("hyper", s, k, seed, "support", *((0.5, 0.5),) * 4)
+        for s in SPLITS
+        for k in HISTORIES
+        for seed in SEEDS
+    )
     facts = (MethodFacts("hyper", (4, 8, 3), 100, 60.0), MethodFacts("concat_wide", (6, 16, 3), 200, 60.0))
     whole = {"diverged": 0, "ceiling": False}
     about = {
-        "format": FORMAT, "suite": "tiny", "family": "pendulum", "manifest": {"sha256": frozen.sha256, "seed": 0},
+        "format": FORMAT, "suite": "tiny", "family": "pendulum", "success": "it stands",
+        "manifest": {"sha256": frozen.sha256, "seed": 0},
         "factor_names": list(frozen.factor_names), "data": "0",
         "factors": {s: frozen.systems(s, 2)[0].tolist() for s in SPLITS},
         "protocol": {
             "splits": SPLITS, "systems": 2, "history_sizes": HISTORIES, "usual_history": 16, "horizon": 3,
-            "kept_horizon": 1, "rows": 4, "context": "support", "planning": {},
+            "kept_horizon": 1, "rows": 4, "context": "support",
+            "planning": {
+                "closed": {"splits": SPLITS, "systems": 2, "steps": 5, "history": 0, "support": 0, "planner": "CEM"}
+            },
             "tuning": {"settings": [["module.lr=1"], ["module.lr=2"]], "families": ["pendulum"]},
         },
         "seeds": SEEDS, "reference": "hyper", "executed": [8],
@@ -53,14 +75,14 @@ def file(tmp_path: Path) -> Path:
             "concat_wide": {"matched": False, "tuning": TUNED, "overrides": ["module.lr=2"]} | whole,
         },
         "cells": [
-            {"method": m, "seed": s, "config": "c", "training_seconds": 1.0, "parameters": 5}
+            {"method": m, "seed": s, "config": "c", "training_seconds": 1.0, "decision_seconds": 1.0, "parameters": 5}
             for m in METHODS
             for s in SEEDS
         ],
         "command": "hyperdyn bench", "packages": {"hyperdyn": "0"}, "machine": "m",
     }  # fmt: skip
     path = tmp_path / "pendulum.json"
-    Publication(about, Results("pendulum", records, (), facts)).save(path)
+    Publication(about, Results("pendulum", records, plans, facts, uncertainty=sure)).save(path)
     return path
 
 
@@ -78,7 +100,8 @@ def test_a_whole_file_has_no_fault(file: Path) -> None:
 
 def test_a_training_that_is_said_to_have_diverged_is_not_missed(file: Path) -> None:
     def state_it(content: dict[str, Any]) -> None:
-        forget_a_seed(content)
+        for kind in ("prediction", "planning", "uncertainty"):
+            content[kind] = [r for r in content[kind] if (r["method"], r["seed"]) != ("hyper", 1)]
         about = content["bench"]
         about["cells"] = [c for c in about["cells"] if (c["method"], c["seed"]) != ("hyper", 1)]
         about["diverged_trainings"] = [{"method": "hyper", "seed": 1}]
@@ -141,6 +164,30 @@ def add_a_score(content: dict[str, Any]) -> None:
     content["prediction"].append({**content["prediction"][0], "seed": 9})
 
 
+def add_a_return(content: dict[str, Any]) -> None:
+    content["planning"].append({**content["planning"][0], "seed": 9})
+
+
+def say_a_return_twice(content: dict[str, Any]) -> None:
+    content["planning"].append(content["planning"][0])
+
+
+def forget_the_ceiling(content: dict[str, Any]) -> None:
+    content["planning"] = [r for r in content["planning"] if r["method"] != CEILING]
+
+
+def forget_a_success(content: dict[str, Any]) -> None:
+    content["planning"][2]["success"] = []
+
+
+def forget_an_uncertainty(content: dict[str, Any]) -> None:
+    content["uncertainty"].pop()
+
+
+def forget_a_time(content: dict[str, Any]) -> None:
+    content["bench"]["cells"][1]["decision_seconds"] = None
+
+
 def claim_a_suite(content: dict[str, Any]) -> None:
     """That has other seeds, more values of K and more systems."""
     content["bench"]["suite"] = "locomotion"
@@ -167,6 +214,12 @@ def forget_a_training(content: dict[str, Any]) -> None:
         (hide_a_divergence, "scores of hyper that are not finite"),
         (shorter_horizon, "[1] steps ahead"),
         (add_a_score, "nothing that was announced"),
+        (add_a_return, "1 returns of plan 'closed' are of nothing that was announced"),
+        (say_a_return_twice, "1 returns of plan 'closed' are there more than once"),
+        (forget_the_ceiling, "2 returns of plan 'closed' are missing"),
+        (forget_a_success, "returns of plan 'closed', hyper, interpolation, seed 1"),
+        (forget_an_uncertainty, "1 uncertainty scores are missing"),
+        (forget_a_time, "no decision_seconds"),
         (claim_a_suite, "seeds of suite 'locomotion'"),
         (claim_a_suite, "protocol of suite 'locomotion': history_sizes"),
         (claim_a_suite, "protocol of suite 'locomotion': systems"),

@@ -113,6 +113,8 @@ def test_the_ceiling_may_be_of_the_first_systems_alone() -> None:
     p = Publication(told, Results("pendulum", planning=(*records, *few)))
     assert list(_planning(p)) == []
     assert all("; simulator: the first 3 systems" in t.note for t in planning_tables(p)[::2])
+    without = replace(p, results=replace(p.results, planning=tuple(records)))
+    assert not any("simulator" in t.note for t in planning_tables(without))
     whole = Publication(told, publication().results)
     assert {(f.got, f.expected) for f in _planning(whole)} == {("4 systems", 3)}
     with pytest.raises(ConfigError, match="ceiling_systems"):
@@ -134,6 +136,25 @@ def test_tables_show_the_share_of_each_way_and_its_paired_difference() -> None:
         (minus,) = tables[f"Success ({name}), difference from fixed"].rows
         assert minus[1].split(" [")[0] == f"{grids['hyper'].mean() - grids['fixed'].mean():+.2f}"
     assert len(tables) == 6
+
+
+@pytest.mark.parametrize("judged", [True, False])
+def test_a_method_with_a_planner_of_its_own_is_compared_and_named(judged: bool) -> None:
+    p, planner = publication(), f"{WAYS['open']['planner']}, particles=4"
+    p = p if judged else replace(p, results=replace(p.results, planning=tuple(map(unjudged, p.results.planning))))
+    told = {**p.about, "protocol": {"planning": {**WAYS, "open": {**WAYS["open"], "own": {"hyper": planner}}}}}
+    records = [
+        replace(r, planner=planner) if r.method == "hyper" and belongs(r, WAYS["open"]) else r
+        for r in p.results.planning
+    ]
+    found = planning_tables(Publication(told, Results("pendulum", planning=tuple(records))))
+    assert [t.rows for t in found] == [t.rows for t in planning_tables(p)]
+    assert f"hyper: {planner}" in found[4].note
+    assert ["initial states and planner, but of hyper (above)" in t.note for t in found] == [False] * 5 + [True]
+
+
+def unjudged(score: PlanningScore) -> PlanningScore:
+    return replace(score, success=())
 
 
 def test_tables_say_what_success_is_where_the_family_does() -> None:

@@ -60,6 +60,15 @@ def test_merging_replaces_what_was_evaluated_again_and_keeps_the_rest() -> None:
         merged.merged(Results("pendulum"))
 
 
+def test_merging_keeps_what_is_known_of_a_method_and_not_said_again() -> None:
+    """A training that is called again knows nothing of what a decision took."""
+    again = Results("cheetah_mix", methods=(MethodFacts("hyper", training_seconds=61.0), MethodFacts("fixed")))
+    assert results().merged(again).methods == (
+        MethodFacts("hyper", (24, 128, 18), 1000, 61.0, 0.01, "default"),
+        MethodFacts("fixed"),
+    )
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"format": 1}', '{"format": 99, "family": "f"}'])
 def test_a_file_that_is_not_ours_is_refused_by_name(tmp_path: Path, content: str) -> None:
     path = tmp_path / "results.json"
@@ -89,10 +98,12 @@ def test_returns_are_interquartile_means_and_a_share_of_the_ceiling() -> None:
     share = summary.share_of_ceiling(results(), "hyper", "interpolation")
     assert share == pytest.approx(expected / 235.0)
     of_all = results()
-    few = [replace(r, per_system=r.per_system[:2]) if r.method == CEILING else r for r in of_all.planning]
-    first = summary.share_of_ceiling(replace(of_all, planning=tuple(few)), "hyper", "interpolation")
     same = [replace(r, per_system=r.per_system[:2]) for r in of_all.planning]
-    assert first == summary.share_of_ceiling(replace(of_all, planning=tuple(same)), "hyper", "interpolation") != share
+    first = summary.share_of_ceiling(replace(of_all, planning=tuple(same)), "hyper", "interpolation")
+    for of_few in (CEILING, "hyper"):
+        few = [replace(r, per_system=r.per_system[:2]) if r.method == of_few else r for r in of_all.planning]
+        found_of_few = summary.share_of_ceiling(replace(of_all, planning=tuple(few)), "hyper", "interpolation")
+        assert found_of_few == first != share
 
 
 def test_a_paired_difference_to_the_floor_uses_its_one_run_for_every_seed() -> None:
