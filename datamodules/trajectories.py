@@ -86,6 +86,7 @@ class TrajectoryDataModule(LightningDataModule):
             _at_least(1, look_pixels=look_pixels)
         if views is not None and not 0 < views <= 1:
             raise ConfigError("data.views is a share of the systems", got=views, expected="in (0, 1], or null for none")
+        self.prepare_data_per_node = False  # hosts share their folders
         self.root = str(root)
         self.fork_of = fork_of
         self.context = context

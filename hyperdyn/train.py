@@ -85,7 +85,7 @@ def _fit(cfg: DictConfig, run: Path, resume: Path | None, family: Family | None)
 def _leave_group() -> None:
     """Before the interpreter ends: a thread of gloo that lets go of a tensor after that aborts it (pytorch#190489).
 
-    Lightning does so for NCCL alone.
+    Lightning does so for NCCL alone. With FSDP on CPUs the threads stay: PyTorch's caches of sharded tensors hold them.
     """
     if distributed.is_initialized():
         distributed.destroy_process_group()

@@ -5,7 +5,8 @@ It is a results file (`hyperdyn.evaluate.results`) with one entry more:
     "bench": {"format": 1, "suite", "family", "command", "success": null | TEXT,
       "manifest": {"sha256", "seed"}, "factor_names" [F], "factors": {SPLIT: [systems][F]}, "data": SHA-256,
       "protocol": {"splits", "systems", "history_sizes", "usual_history", "horizon", "kept_horizon", "rows", "context",
-                   "planning": {WAY: {"splits", "systems", "steps", "history", "support", "planner"}},
+                   "planning": {WAY: {"splits", "systems", "steps", "history", "support", "planner",
+                                      "own": {METHOD: PLANNER}, "ceiling_systems"}},
                    "change": null | {"split", "systems", "episodes", "steps", "step", "windows"},
                    "tuning": null | {"settings" [[OVERRIDE]], "families", "train", "split", "systems", "evaluation",
                                      "history", "rows", "context"}},
@@ -19,7 +20,8 @@ success: what that is on this family, in words; null where it does not say.
 manifest: hash of the frozen systems; data: hash over the episodes that predictions were judged on.
 config: hash of a training's configuration, folders apart. matched: whether one predicted step executes the hidden
 layers `executed` of the suite. diverged: how many of the method's scores are not finite. diverged_trainings: those that
-ended without a model, so that scores are of the other seeds alone.
+ended without a model, so that scores are of the other seeds alone. own: of methods with another planner;
+ceiling_systems: of the simulator, where they are fewer; a way may have neither. packages, machine: of the merge.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
+from hyperdyn.files import write_whole
 from hyperdyn.shards.disk import explained
 from hyperdyn.shards.store import ShardStore
 
@@ -37,6 +37,4 @@ def _share(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:
-        partial = target.with_name(f"{target.name}.partial-fork")
-        shutil.copyfile(source, partial)
-        os.replace(partial, target)
+        write_whole(target, source.read_bytes())

@@ -150,6 +150,8 @@ class WindowStream:
         if not self.order.consumed:
             self.store.refresh()
             self._shards = self.agree(len(self.store.history(self.split)))
+            if len(self._infos()) < self._shards:  # one was added after this rank had looked and before rank 0 did
+                self.store.refresh()
         if self._arranged == (self.order.epoch, self._shards):
             return
         infos = self._infos()

@@ -105,6 +105,10 @@ def test_options_that_cannot_be_are_refused_at_once(option: dict[str, Any], says
         TrajectoryDataModule("nowhere", **option)
 
 
+def test_a_fork_is_made_once_for_all_hosts() -> None:
+    assert not TrajectoryDataModule("nowhere", fork_of="elsewhere").prepare_data_per_node
+
+
 def test_a_missing_folder_says_how_to_fill_it(tmp_path: Path) -> None:
     with pytest.raises(ShardError, match=f"hyperdyn collect data_dir={tmp_path / 'no'}"):
         TrajectoryDataModule(str(tmp_path / "no")).setup("fit")

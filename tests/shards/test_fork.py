@@ -1,5 +1,6 @@
 """A fork begins as its source and goes its own way."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,30 @@ def test_a_file_system_without_links_gets_copies(
     own = fork(source.root, tmp_path / "own")
     assert own.verify() == []
     assert own.infos() == source.infos()
+
+
+def test_two_processes_may_make_the_same_fork(
+    source: ShardStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a file system without links, the second one while the first gives a file its name."""
+    replace, waiting = os.replace, [True]
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    def after_the_other(*paths: Path) -> None:
+        if waiting and str(paths[1]).endswith(".safetensors"):
+            waiting.clear()
+            fork(source.root, tmp_path / "own")
+        replace(*paths)
+
+    monkeypatch.setattr("os.link", refuse)
+    monkeypatch.setattr("os.replace", after_the_other)
+    own = fork(source.root, tmp_path / "own")
+    assert not waiting
+    assert own.verify() == []
+    assert own.infos() == source.infos()
+    assert {f.name for f in (own.root / "train").iterdir()} == {f.name for f in (source.root / "train").iterdir()}
 
 
 def test_other_data_are_not_forked_over(source: ShardStore, tmp_path: Path) -> None:

@@ -180,6 +180,17 @@ def test_all_ranks_begin_with_the_shards_that_the_first_one_sees(add_labelled: A
     assert {label[0] for batch in made for label in labels(batch)} == {0, 1, 2}
 
 
+def test_a_shard_that_is_added_before_the_first_rank_has_looked_is_seen_by_all(add_labelled: AddLabelled) -> None:
+    store = add_labelled(systems=4, episodes=4, steps=10)
+
+    def first_rank_looks_late(own: int) -> int:
+        add_labelled(systems=4, episodes=2, steps=5, round=1)
+        return own + 4
+
+    made = open_stream(store, agree=first_rank_looks_late)
+    assert {label[1] for batch in made for label in labels(batch)} == {0, 1}
+
+
 def test_shards_that_only_the_first_rank_sees_are_told(add_labelled: AddLabelled) -> None:
     store = add_labelled(systems=4, episodes=4, steps=10)
     with pytest.raises(ShardError, match=r"got:      4\s+expected: 5"):
