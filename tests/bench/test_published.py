@@ -33,7 +33,7 @@ class ToCome:
 
 TO_COME = {
     "locomotion": ToCome(families=("ant_slope", "ant_cripple"), seeds=(3, 4)),
-    "pushing": ToCome(seeds=(3, 4), ceilings=("open", "one_obstacle", "three_obstacles")),
+    "pushing": ToCome(methods=("foresight", "densephysnet"), seeds=(3, 4), ceilings=("open", "one_obstacle", "three_obstacles")),
 }
 
 
@@ -57,8 +57,8 @@ def test_all_that_a_suite_announces_is_published_but_what_is_to_come(folder: Pat
     for file in folder.glob("*.json"):
         p = Publication.load(file)
         assert [s for s in suite.seeds if s not in p.about["seeds"]] == list(to_come.seeds)
-        trained = [m.name for m in suite.methods.values() if m.trained_on(p.family)]
-        assert [m for m in trained if m not in p.about["methods"]] == list(to_come.methods)
+        lost = [m.name for m in suite.methods.values() if m.trained_on(p.family) and m.name not in p.about["methods"]]
+        assert lost == [m for m in to_come.methods if suite.methods[m].trained_on(p.family)]
 
 
 @pytest.mark.parametrize("suite", SUITES, ids=lambda f: f.name)
