@@ -175,9 +175,10 @@ def _change(p: Publication) -> Iterator[Fault]:
         if p.results.change:
             yield Fault(f"{len(p.results.change)} scores are of a change that was not announced", "some", "none", RERUN)
         return
-    wanted = {(m, seed, f"K = {k}") for m, seed in p.trainings for k in way["windows"]}
+    trainings = set(p.trainings)
+    wanted = {(m, seed, f"K = {k}") for m, seed in trainings for k in way["windows"]}
     found = [(r.method, r.seed, r.adaptation) for r in p.results.change]
-    wanted |= {f for f in found if f[:2] in p.trainings}
+    wanted |= {f for f in found if f[:2] in trainings}
     yield from _whole("scores of the change", found, wanted, "method, seed, adaptation")
     announced = (way["split"], way["step"], way["systems"], way["steps"])
     for r in p.results.change:
