@@ -20,6 +20,7 @@ from hyperdyn.evaluate.manifest import EvaluationManifest
 from hyperdyn.evaluate.results import (
     CEILING,
     FLOOR,
+    ChangeScore,
     MethodFacts,
     PlanningScore,
     PredictionScore,
@@ -54,6 +55,12 @@ def file(tmp_path: Path) -> Path:
         for k in HISTORIES
         for seed in SEEDS
     )
+    changes = tuple(
+        ChangeScore(m, "interpolation", seed, way, "a motor dies", 1, ((0.5,) * 4,) * 2)
+        for m in METHODS
+        for seed in SEEDS
+        for way in ("K = 4", "gamma = 0.95")  # the second is the method's own
+    )
     facts = (MethodFacts("hyper", (4, 8, 3), 100, 60.0), MethodFacts("concat_wide", (6, 16, 3), 200, 60.0))
     whole = {"diverged": 0, "ceiling": False}
     about = {
@@ -67,6 +74,7 @@ def file(tmp_path: Path) -> Path:
             "planning": {
                 "closed": {"splits": SPLITS, "systems": 2, "steps": 5, "history": 0, "support": 0, "planner": "CEM"}
             },
+            "change": {"split": "interpolation", "systems": 2, "steps": 4, "step": 1, "windows": [4]},
             "tuning": {"settings": [["module.lr=1"], ["module.lr=2"]], "families": ["pendulum"]},
         },
         "seeds": SEEDS, "reference": "hyper", "executed": [8],
@@ -82,7 +90,7 @@ def file(tmp_path: Path) -> Path:
         "command": "hyperdyn bench", "packages": {"hyperdyn": "0"}, "machine": "m",
     }  # fmt: skip
     path = tmp_path / "pendulum.json"
-    Publication(about, Results("pendulum", records, plans, facts, uncertainty=sure)).save(path)
+    Publication(about, Results("pendulum", records, plans, facts, changes, sure)).save(path)
     return path
 
 
@@ -100,7 +108,7 @@ def test_a_whole_file_has_no_fault(file: Path) -> None:
 
 def test_a_training_that_is_said_to_have_diverged_is_not_missed(file: Path) -> None:
     def state_it(content: dict[str, Any]) -> None:
-        for kind in ("prediction", "planning", "uncertainty"):
+        for kind in ("prediction", "planning", "uncertainty", "change"):
             content[kind] = [r for r in content[kind] if (r["method"], r["seed"]) != ("hyper", 1)]
         about = content["bench"]
         about["cells"] = [c for c in about["cells"] if (c["method"], c["seed"]) != ("hyper", 1)]
@@ -184,6 +192,18 @@ def forget_an_uncertainty(content: dict[str, Any]) -> None:
     content["uncertainty"].pop()
 
 
+def forget_a_change(content: dict[str, Any]) -> None:
+    content["change"].pop(0)
+
+
+def add_a_change(content: dict[str, Any]) -> None:
+    content["change"].append({**content["change"][0], "seed": 9})
+
+
+def say_a_change_twice(content: dict[str, Any]) -> None:
+    content["change"].append(content["change"][1])
+
+
 def forget_a_time(content: dict[str, Any]) -> None:
     content["bench"]["cells"][1]["decision_seconds"] = None
 
@@ -219,6 +239,9 @@ def forget_a_training(content: dict[str, Any]) -> None:
         (forget_the_ceiling, "2 returns of plan 'closed' are missing"),
         (forget_a_success, "returns of plan 'closed', hyper, interpolation, seed 1"),
         (forget_an_uncertainty, "1 uncertainty scores are missing"),
+        (forget_a_change, "1 scores of the change are missing"),
+        (add_a_change, "1 scores of the change are of nothing that was announced"),
+        (say_a_change_twice, "1 scores of the change are there more than once"),
         (forget_a_time, "no decision_seconds"),
         (claim_a_suite, "seeds of suite 'locomotion'"),
         (claim_a_suite, "protocol of suite 'locomotion': history_sizes"),
