@@ -46,6 +46,7 @@ class Team:
             self.ranks[rank].on_train_batch_end(trainer, None, None, None, 0)  # type: ignore[arg-type]
             if last:
                 self.ranks[rank].on_train_epoch_end(trainer, None)  # type: ignore[arg-type]
+            self.ranks[rank].on_train_batch_start(trainer, None, None, 0)  # type: ignore[arg-type]
         except SystemExit as end:
             return end.code == PREEMPTED
         return False

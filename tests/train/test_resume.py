@@ -18,7 +18,7 @@ from hyperdyn import build, config
 from hyperdyn.callbacks.videos import Videos
 from hyperdyn.checkpoint import load, read_checkpoint
 from hyperdyn.envs.spec import Family
-from hyperdyn.errors import CheckpointError, ConfigError
+from hyperdyn.errors import PREEMPTED, CheckpointError, ConfigError
 from hyperdyn.evaluate.prediction import rollout_error
 from hyperdyn.evaluate.windows import Windows
 from hyperdyn.shards.format import Header
@@ -87,6 +87,41 @@ class StopAt(Callback):
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *args: object) -> None:
         if trainer.global_step == STOP + 1:
             raise ConnectionAbortedError
+
+
+class SigtermIn(Callback):
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_before_optimizer_step(self, trainer: Trainer, *args: object) -> None:
+        if trainer.global_step == self.step - 1:
+            signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("step", [1, 3, 4, 5, STEPS])  # of epochs of four
+def test_a_run_that_sigterm_ends_writes_every_row_and_goes_on_as_if_nothing_were(
+    step: int, cfg: DictConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cfg.trainer.limit_train_batches = 4
+    whole = OmegaConf.merge(cfg, {"run_dir": cfg.run_dir + "-whole"})
+    metrics, objects = train(whole)
+    rows = (Path(whole.run_dir) / "metrics.csv").read_text().splitlines()
+
+    cut = OmegaConf.merge(cfg, {"ckpt": "last"})
+    plugins = build.plugins
+    monkeypatch.setattr(build, "plugins", lambda *a, **k: [*plugins(*a, **k), SigtermIn(step)])
+    with pytest.raises(SystemExit) as left:
+        train(cut)
+    assert left.value.code == PREEMPTED
+    assert read_checkpoint(Path(cut.run_dir) / "checkpoints/last.ckpt")["global_step"] == step
+    assert (Path(cut.run_dir) / "metrics.csv").read_text().splitlines() == rows[: 1 + step]
+    monkeypatch.setattr(build, "plugins", plugins)
+    again, resumed = train(cut)
+
+    assert again == (metrics if step < STEPS else {})  # after the last there is none to have losses
+    for key, value in objects.module.state_dict().items():
+        assert torch.equal(value, resumed.module.state_dict()[key]), key
+    assert (Path(cut.run_dir) / "metrics.csv").read_text().splitlines() == rows
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(cfg: DictConfig, monkeypatch: pytest.MonkeyPatch) -> None:
