@@ -70,7 +70,7 @@ class GaussianCalibration(Metric):
         """Of all rows seen; at least one."""
         std, error = dim_zero_cat(self.std), dim_zero_cat(self.error)
         nll = 0.5 * (error / std).square() + std.log() + 0.5 * math.log(2 * math.pi)
-        covered = (error <= HALF_WIDTH * std).double()
+        covered = (error.isfinite() & (error <= HALF_WIDTH * std)).double()
         return Calibration(nll.mean(), covered.mean(), 2 * HALF_WIDTH * std.mean(), spearman(std, error))
 
 

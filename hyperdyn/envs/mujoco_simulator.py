@@ -12,7 +12,7 @@ from mujoco import rollout
 
 from hyperdyn.envs.mujoco import AbstractMujocoEnv, initial_state
 from hyperdyn.envs.simulator import AbstractSimulator, Array
-from hyperdyn.errors import EnvError, ShapeError
+from hyperdyn.errors import EnvError
 
 if TYPE_CHECKING:
     from hyperdyn.envs.spec import Family
@@ -53,13 +53,8 @@ class MujocoSimulator(AbstractSimulator):
         return np.concatenate([motion, warm], axis=-1)
 
     def rollout(self, state: Array, action: Array) -> Array:
+        self.check_shapes(state, action)
         B, N, T, _ = action.shape
-        if self.batch != B or state.shape[:2] != (B, N):
-            raise ShapeError(
-                "states and actions do not fit the simulator",
-                got=f"states {state.shape}, actions {action.shape}",
-                expected=f"states [{self.batch},N,X], actions [{self.batch},N,T,A]",
-            )
         out = np.empty((B, N, T, state.shape[-1]))
         if T == 0:
             return out

@@ -95,6 +95,7 @@ class PendulumSimulator(AbstractSimulator):
         return np.stack([np.arctan2(obs[..., 1], obs[..., 0]), obs[..., 2]], axis=-1)
 
     def rollout(self, state: Array, action: Array) -> Array:
+        self.check_shapes(state, action)
         states = np.empty((*action.shape[:-1], 2))  # [B, N, T, 2]
         for t in range(action.shape[2]):
             state = states[:, :, t] = _advance(self.factors[:, None], state, action[:, :, t])

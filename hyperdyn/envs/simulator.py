@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from hyperdyn.errors import ShapeError
 from hyperdyn.views import Views
 
 Array = NDArray[np.float64]
@@ -43,7 +44,20 @@ class AbstractSimulator(ABC):
         """States [B,N,T,X] after each of the actions [B,N,T,A] in [-1,1], from states [B,N,X].
 
         Row (b, n) is simulated by system b; the first returned state is the one after the first action.
+
+        Raises:
+            ShapeError: other shapes.
         """
+
+    def check_shapes(self, state: Array, action: Array) -> None:
+        """Raises ShapeError unless `rollout` may be asked for these."""
+        B, N = action.shape[:2]
+        if self.batch != B or state.shape[:2] != (B, N):
+            raise ShapeError(
+                "states and actions do not fit the simulator",
+                got=f"states {state.shape}, actions {action.shape}",
+                expected=f"states [{self.batch},N,X], actions [{self.batch},N,T,A]",
+            )
 
 
 @runtime_checkable

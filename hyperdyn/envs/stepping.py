@@ -72,6 +72,7 @@ class SteppingSimulator(AbstractSimulator):
         return obs
 
     def rollout(self, state: Array, action: Array) -> Array:
+        self.check_shapes(state, action)
         B, N, T, _ = action.shape
         states = np.empty((B, N, T, state.shape[-1]))
         for b, env in enumerate(self.envs):

@@ -27,7 +27,7 @@ def ending(objective: Objective, termination: Termination | None, dim: int) -> O
 
     def paid(obs: Tensor, action: Tensor, next_obs: Tensor) -> Tensor:
         reward = objective(obs, action, next_obs)
-        return reward * alive(termination(obs, action, next_obs), dim)
+        return torch.where(alive(termination(obs, action, next_obs), dim), reward, 0.0)
 
     return paid
 

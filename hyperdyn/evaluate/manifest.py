@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hyperdyn.envs.spec import SPLITS, Family
 from hyperdyn.errors import HyperdynError, nearest
+from hyperdyn.files import write_whole
 
 FORMAT = 1
 SYSTEMS = 64
@@ -76,7 +77,8 @@ class EvaluationManifest:
     def save(self, path: Path | str) -> None:
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({**self._content(), "sha256": self.sha256}, indent=1) + "\n", encoding="utf-8")
+        text = json.dumps({**self._content(), "sha256": self.sha256}, indent=1)
+        write_whole(path, f"{text}\n".encode())
 
     @classmethod
     def load(cls, path: Path | str) -> EvaluationManifest:

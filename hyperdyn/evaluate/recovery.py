@@ -30,7 +30,8 @@ BOOTSTRAP_SEED = 0
 
 @dataclass(frozen=True)
 class Recovery:
-    """NRMSE in the last 50 steps before the change, the first 5 after it, and the last 50 of the episode.
+    """NRMSE in the last 50 steps before the change, the first 5 after it, and the last 50 of the episode, if so many
+    come after it.
 
     delay: steps after the change until the error is back; infinite where it never is.
     detected: median transitions until the surprise shows the change; None where the method tells none.
@@ -100,9 +101,8 @@ def _weighted(weight: Array, rows: Array) -> Array:
 
 def _numbers(error: Array, step: int) -> Array:
     """Error [...,L] to (before, onset, after, delay) [...,4]."""
-    before, onset, end = (
-        _rms(error[..., rows]) for rows in (_earlier(step), slice(step, step + ONSET), slice(-PHASE, None))
-    )
+    late = slice(max(step, error.shape[-1] - PHASE), None)
+    before, onset, end = (_rms(error[..., rows]) for rows in (_earlier(step), slice(step, step + ONSET), late))
     return np.stack([before, onset, end, delay(error, step)], axis=-1)
 
 

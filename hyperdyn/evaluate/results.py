@@ -9,7 +9,8 @@
      "methods":    [{"method", "executed", "parameters", "training_seconds", "decision_seconds", "note"}, ...],
      "change":     [{"method", "split", "seed", "adaptation", "change", "step", "per_system" [systems][L], ...}, ...]}
 
-A number that is not finite, the error of a prediction that diverged, is null.
+A number that is not finite, the error of a prediction that diverged, is null, and as bad as can be when it is read:
+infinite, or minus infinity where it is a return.
 """
 
 from __future__ import annotations
@@ -180,7 +181,7 @@ class Results:
             return cls(
                 content["family"],
                 tuple(PredictionScore(**_tuples(r)) for r in content["prediction"]),
-                tuple(PlanningScore(**_tuples(r)) for r in content["planning"]),
+                tuple(PlanningScore(**_tuples(r, null=-math.inf)) for r in content["planning"]),
                 tuple(MethodFacts(**_facts(r)) for r in content["methods"]),
                 tuple(ChangeScore(**_tuples(r)) for r in content.get("change", [])),
                 tuple(UncertaintyScore(**_tuples(r)) for r in content.get("uncertainty", [])),
@@ -233,14 +234,14 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _tuples(record: dict[str, Any]) -> dict[str, Any]:
-    return {k: _tuple(v) if isinstance(v, list) else v for k, v in record.items()}
+def _tuples(record: dict[str, Any], null: float = math.inf) -> dict[str, Any]:
+    return {k: _tuple(v, null) if isinstance(v, list) else v for k, v in record.items()}
 
 
-def _tuple(value: Any) -> Any:
+def _tuple(value: Any, null: float) -> Any:
     if isinstance(value, list):
-        return tuple(_tuple(v) for v in value)
-    return math.inf if value is None else value
+        return tuple(_tuple(v, null) for v in value)
+    return null if value is None else value
 
 
 def _facts(record: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
 from hyperdyn.errors import ConfigError, ShardError, nearest
 from hyperdyn.shards.blocks import Block
@@ -75,11 +76,12 @@ class Windows:
 
     def first(self, context: Context, history: int) -> Context:
         """The same context with `history` of its transitions only; of a recent one, the last of them."""
-        K = context.mask.shape[1]
-        rows = slice(max(0, K - history), None) if self.context == "recent" else slice(history)
-        past = context.history
-        kept = Transitions(past.obs[:, rows], past.action[:, rows], past.next_obs[:, rows])
-        return replace(context, history=kept, mask=context.mask[:, rows])
+        past, held = context.history, context.mask.sum(1, keepdim=True)  # [B,1]; the others of the K rows come after
+        begin = (held - history).clamp(min=0) if self.context == "recent" else torch.zeros_like(held)
+        rows = begin + torch.arange(min(history, context.mask.shape[1]), device=held.device)  # [B,K']
+        mask, rows = rows < held, rows.clamp(max=context.mask.shape[1] - 1).unsqueeze(2)
+        kept = (torch.take_along_dim(part, rows, 1) for part in (past.obs, past.action, past.next_obs))
+        return replace(context, history=Transitions(*kept), mask=mask)
 
     def _block(self, episodes: Episodes) -> Block:
         rng = np.random.default_rng([self.seed, episodes.system])

@@ -49,7 +49,7 @@ class CodeFamiliarity(nn.Module):
         """Move the moments towards those of these codes, of all processes together."""
         new = everywhere(weight.sum(0))
         total = (self.count + new).clamp(max=HORIZON)
-        rate = (new / torch.where(total > 0, total, 1.0))[:, None]  # [L,1]
+        rate = (new / torch.where(total > 0, total, 1.0)).clamp(max=1)[:, None]  # [L,1]
         share = (weight / torch.where(new > 0, new, 1.0)).T  # [L,B]
         mean = everywhere(share @ code)
         apart = code - mean.unsqueeze(1)  # [L,B,Z]

@@ -70,7 +70,7 @@ class Execution:
         self.state.append(after)
         self.obs.append(self._observed(after))
         self.action.append(action)
-        reward = self._objective(s, a.double(), s_next) * self.running
+        reward = torch.where(self.running, self._objective(s, a.double(), s_next), 0.0)
         self.length += self.running.numpy()
         if self._termination is not None:
             self.running &= ~self._termination(s, a.double(), s_next)

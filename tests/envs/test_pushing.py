@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -161,6 +163,16 @@ def test_the_tool_passes_through_an_obstacle_as_if_it_were_not_there(arm: str) -
     assert free[0][0] > 0.02  # it was pushed
     np.testing.assert_allclose(barred[0][:8], free[0][:8], atol=1e-6)
     one.close()
+
+
+@pytest.mark.parametrize("arm", ["cylinder", "kuka"])
+def test_nothing_of_a_closed_system_is_left_on_disk(arm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pybullet")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    system = System(Properties(), arm=arm)
+    assert list(tmp_path.iterdir())
+    system.close()
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_touch_is_too_short_to_be_noticed() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hyperdyn.envs import load, pendulum, skeleton
 from hyperdyn.envs.spec import Family
 from hyperdyn.envs.stepping import SteppingSimulator
-from hyperdyn.errors import EnvError
+from hyperdyn.errors import EnvError, ShapeError
 
 
 class OpenPendulum(pendulum.Pendulum):
@@ -58,6 +58,13 @@ def test_it_equals_the_batched_simulator() -> None:
     after = one.rollout(state, action)
     np.testing.assert_allclose(after, other.rollout(state, action), rtol=1e-12)
     np.testing.assert_array_equal(one.observe(after), other.observe(after))
+
+
+@pytest.mark.parametrize("batched", [True, False])
+def test_other_systems_than_the_simulator_has_are_refused(batched: bool) -> None:
+    family = load("pendulum") if batched else family_of(OpenPendulum)
+    with pytest.raises(ShapeError, match=r"states \[1,N,X\]"):
+        family.simulate(family.nominal[None]).rollout(np.zeros((3, 1, 2)), np.zeros((3, 1, 2, 1)))
 
 
 def test_a_rollout_leaves_its_arguments_alone() -> None:

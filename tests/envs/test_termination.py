@@ -51,6 +51,13 @@ def test_an_objective_pays_until_the_end() -> None:
     assert paid(obs[:, :-1], torch.zeros(1, 3, 1), obs[:, 1:]).tolist() == [[1.0, 1.0, 0.0]]
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_what_a_diverged_prediction_would_pay_after_the_end_is_not_paid(bad: float) -> None:
+    obs = torch.tensor([0.0, 1.0, 2.0, 0.0])[:, None].expand(4, 2)[None]
+    paid = ending(lambda s, a, n: torch.tensor([[1.0, 1.0, bad]]), far, dim=1)
+    assert paid(obs[:, :-1], torch.zeros(1, 3, 1), obs[:, 1:]).tolist() == [[1.0, 1.0, 0.0]]
+
+
 def test_what_is_stored_ends_where_the_episode_does(ended: Family, tmp_path: Path) -> None:
     args = {"split": "train", "systems": 3, "episodes": 6, "behaviour": RandomUniform(), "progress": False}
     store = collect(ended, tmp_path / "ended", **args)

@@ -15,7 +15,7 @@ from hyperdyn.evaluate.undisturbed import undisturbed
 from hyperdyn.evaluate.windows import Windows
 from hyperdyn.models.base import AbstractDynamics, ChangeExpert
 from hyperdyn.shards.store import ShardStore
-from hyperdyn.types import Context, Expert
+from hyperdyn.types import Context, Expert, Transitions
 
 WINDOWS = Windows(history_sizes=(0, 1, 8), horizon=4, rows=20)
 
@@ -79,6 +79,21 @@ def test_a_shorter_history_is_a_part_of_the_longer(
     assert eight.mask.all()
     kept = -1 if style == "recent" else 0
     torch.testing.assert_close(one.history.obs[:, 0], eight.history.obs[:, kept])
+
+
+@pytest.mark.parametrize("style", ["support", "recent"])
+@pytest.mark.parametrize("history", [0, 4, 8, 16, 99])
+def test_each_system_keeps_as_much_of_its_own_history_as_if_it_were_alone(style: str, history: int) -> None:
+    counts, K = (16, 11, 6, 0), 16
+    obs = torch.arange(float(len(counts) * K)).view(len(counts), K, 1)
+    mask = torch.arange(K) < torch.tensor(counts)[:, None]
+    past = Transitions(*(torch.where(mask.unsqueeze(2), obs + i, torch.nan) for i in (0.0, 0.25, 0.5)))
+    kept = Windows(context=style).first(Context(past, mask), history)
+    for b, count in enumerate(counts):
+        own = slice(max(0, count - history), count) if style == "recent" else slice(min(count, history))
+        for part, whole in ((kept.history.obs, past.obs), (kept.history.next_obs, past.next_obs)):
+            assert part[b, kept.mask[b]].tolist() == whole[b, own].tolist()
+    assert kept.mask.shape == kept.history.action.shape[:2] == (len(counts), min(history, K))
 
 
 def test_support_and_query_come_from_different_episodes(point_mass_store: ShardStore) -> None:

@@ -63,6 +63,11 @@ def test_what_happens_before_counts_as_the_usual_error() -> None:
     assert (found.before.value, found.onset.value, found.after.value) == pytest.approx((0.3, 1.0, 0.3))
 
 
+def test_the_end_begins_with_the_change_where_little_comes_after_it() -> None:
+    error = np.where(np.arange(STEP + 30) < STEP, 0.1, 2.0)
+    assert recovery([score(error)]).after.value == pytest.approx(2.0)
+
+
 def test_pooling_is_over_systems_and_runs_and_intervals_hold_the_value() -> None:
     rng = np.random.default_rng(0)
     levels = rng.uniform(0.1, 0.5, (2, 6, 1))

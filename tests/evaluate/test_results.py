@@ -50,6 +50,13 @@ def test_a_diverged_prediction_is_null_in_the_file_and_infinite_again_when_read(
     assert Results.load(tmp_path / "r.json").prediction[0].nrmse == (pytest.approx(0.1), float("inf"))
 
 
+def test_a_return_that_is_no_number_is_the_worst_there_is_when_read(tmp_path: Path) -> None:
+    Results("f", planning=(replace(planning("m", 0, 0), per_system=(float("nan"), -float("inf"), 1.0)),)).save(
+        tmp_path / "r.json"
+    )
+    assert Results.load(tmp_path / "r.json").planning[0].per_system == (-float("inf"), -float("inf"), 1.0)
+
+
 def test_merging_replaces_what_was_evaluated_again_and_keeps_the_rest() -> None:
     newer = replace(prediction(seed=1), per_system=((9.0, 9.0, 9.0),) * 5)
     merged = results().merged(Results("cheetah_mix", (newer, prediction("fixed"))))

@@ -68,6 +68,7 @@ def test_shares_of_the_rows_add_to_the_whole_and_a_diverged_row_is_never_covered
         torch.testing.assert_close(value, getattr(whole, name))
     spoilt = measured(torch.full((4,), float("nan")), torch.ones(4), torch.zeros(4)).compute()
     assert (spoilt.coverage, spoilt.nll) == (0, math.inf)
+    assert measured(torch.full((4,), float("nan")), torch.full((4,), math.inf), torch.zeros(4)).compute().coverage == 0
     with pytest.raises(ShapeError, match="negative"):
         measured(mean, -std, true)
     with pytest.raises(ShapeError, match="one shape"):

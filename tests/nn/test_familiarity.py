@@ -31,6 +31,15 @@ def test_codes_of_one_level_are_one_apart_on_average_and_moments_are_those_of_al
     assert distance.mean() == pytest.approx(1.0, abs=0.05)
 
 
+def test_more_codes_in_a_step_than_moments_look_back_on_replace_them() -> None:
+    familiarity = CodeFamiliarity(Z).double()
+    for seed in range(2):
+        met_last = codes(4096, seed)
+        familiarity(met_last, torch.full((4096,), 3.0))
+    torch.testing.assert_close(familiarity.mean[2], met_last.mean(0))
+    torch.testing.assert_close(familiarity.covariance[2], torch.cov(met_last.T, correction=0))
+
+
 def test_distance_grows_as_the_square_whatever_the_direction() -> None:
     familiarity = met()
     centre = familiarity.mean[2]

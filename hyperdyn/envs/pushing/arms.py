@@ -118,6 +118,9 @@ class Arm(AbstractTool):
     def contact(self) -> tuple[int, int]:
         return self.body, self.tool
 
+    def close(self) -> None:
+        self._files.cleanup()
+
     def _file(self, visible: bool) -> Path:
         return Path(self._files.name, f"arm{int(visible)}.urdf")
 

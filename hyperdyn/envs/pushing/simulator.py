@@ -17,7 +17,7 @@ from hyperdyn.envs.pushing.solids import Properties
 from hyperdyn.envs.pushing.system import System
 from hyperdyn.envs.pushing.world import Outcome
 from hyperdyn.envs.simulator import AbstractSimulator
-from hyperdyn.errors import ConfigError, ShapeError
+from hyperdyn.errors import ConfigError
 from hyperdyn.views import Solid, Views
 
 if TYPE_CHECKING:
@@ -73,13 +73,8 @@ class PushingSimulator(AbstractSimulator):
         return system.state_of(obs)
 
     def rollout(self, state: Array, action: Array) -> Array:
+        self.check_shapes(state, action)
         B, N, T, _ = action.shape
-        if self.batch != B or state.shape[:2] != (B, N):
-            raise ShapeError(
-                "states and actions do not fit the simulator",
-                got=f"states {state.shape}, actions {action.shape}",
-                expected=f"states [{self.batch},N,X], actions [{self.batch},N,T,A]",
-            )
         out = np.empty((B, N, T, state.shape[-1]))
         for b, n in np.ndindex(B, N):
             now = state[b, n]

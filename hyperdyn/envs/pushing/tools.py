@@ -59,6 +59,10 @@ class AbstractTool(ABC):
     def contact(self) -> tuple[int, int]:
         """Body and link of the cylinder."""
 
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of what it holds outside of the scenes."""
+
 
 @final
 class Cylinder(AbstractTool):
@@ -118,3 +122,6 @@ class Cylinder(AbstractTool):
 
     def contact(self) -> tuple[int, int]:
         return self.body, 0
+
+    def close(self) -> None:
+        """It holds nothing."""

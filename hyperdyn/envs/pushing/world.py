@@ -155,6 +155,7 @@ class World:
 
     def close(self) -> None:
         self.bullet.disconnect()
+        self.tool.close()
         self._files.cleanup()
 
     def _settle(self, laid: Solid) -> Solid:
