@@ -14,7 +14,7 @@ from hyperdyn.errors import CheckpointError
 from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.module import CHECKPOINT_VERSION
 from hyperdyn.pretrained import is_pretrained, load_pretrained
-from hyperdyn.trust import check_fit, check_targets
+from hyperdyn.trust import check_fit, check_recipe
 
 CHECKPOINTS = "checkpoints"
 LAST = "last.ckpt"
@@ -43,7 +43,7 @@ def load(run: str | Path, *, trust: Sequence[str] = ()) -> AbstractDynamics:
     path = path / CHECKPOINTS / LAST if path.is_dir() else path
     checkpoint = read_checkpoint(path)
     recipe = checkpoint["hyperdyn"]
-    check_targets(recipe["model"], trust, path)
+    check_recipe(recipe["model"], trust, path)
     model = build.model(recipe)
     weights = {k.removeprefix("model."): v for k, v in checkpoint["state_dict"].items() if k.startswith("model.")}
     check_fit(model.state_dict(), weights, path)

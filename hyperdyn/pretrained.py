@@ -15,7 +15,7 @@ from hyperdyn import build
 from hyperdyn.errors import CheckpointError
 from hyperdyn.files import write_whole
 from hyperdyn.models.base import AbstractDynamics
-from hyperdyn.trust import check_fit, check_targets
+from hyperdyn.trust import check_fit, check_recipe
 
 FORMAT = 2
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -77,7 +77,7 @@ def load_pretrained(folder: str | Path, *, trust: Sequence[str] = ()) -> Abstrac
         raise CheckpointError(
             f"{path} is not what was saved", got=f"sha256 {found}", expected=expected, fix="copy or download it anew"
         )
-    check_targets(config["model"], trust, folder / CONFIG)
+    check_recipe(config["model"], trust, folder / CONFIG)
     recipe = {name: config[name] for name in RECIPE}
     try:
         weights = safetensors.torch.load(content)

@@ -12,8 +12,19 @@ from torch import Tensor, nn
 from hyperdyn.errors import CheckpointError
 
 
-def check_targets(node: Any, trust: Sequence[str], path: Path) -> None:
-    """Raises CheckpointError unless every `_target_` in a recipe is a network class of hyperdyn or of `trust`."""
+def check_recipe(node: Any, trust: Sequence[str], path: Path) -> None:
+    """Raises CheckpointError unless every `_target_` in a recipe is a network class of hyperdyn or of `trust`.
+
+    Nor may it refer to anything: what an interpolation becomes is seen only when Hydra has built it.
+    """
+    for text in _texts(node):
+        if "${" in text:
+            raise CheckpointError(
+                f"{path} describes its model by what is to be looked up",
+                got=text,
+                expected="values, as `hyperdyn train` writes them",
+                fix="do not use it, or ask whoever made it",
+            )
     for target in _targets(node):
         _check_trust(target, ("hyperdyn", *trust), path)
 
@@ -52,6 +63,16 @@ def _targets(node: Any) -> Iterator[str]:
     if isinstance(node, Sequence) and not isinstance(node, str):
         for child in node:
             yield from _targets(child)
+
+
+def _texts(node: Any) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, Mapping):
+        yield from _texts([*node.keys(), *node.values()])
+    elif isinstance(node, Sequence):
+        for child in node:
+            yield from _texts(child)
 
 
 def check_fit(own: Mapping[str, Tensor], given: Mapping[str, Tensor], path: Path) -> None:

@@ -65,6 +65,20 @@ def test_nothing_but_our_network_classes_is_built(target: str, point_mass: Famil
         load(tmp_path / "a.ckpt")
 
 
+@pytest.mark.parametrize("where", ["hidden", "encoder"])
+def test_a_recipe_that_refers_to_something_is_refused_before_anything_is_looked_up(
+    where: str, point_mass: Family, tmp_path: Path
+) -> None:
+    """An interpolation may become a `_target_` when all of them have been checked."""
+    path = f"{{_target_:pathlib.Path,_args_:['{tmp_path / 't'}']}}"
+    touch = "${oc.create:{_target_:pathlib.Path.touch,self:" + path + "}}"
+    _, checkpoint = content(point_mass, model={**MODEL, where: touch})
+    torch.save(checkpoint, tmp_path / "a.ckpt")
+    with pytest.raises(CheckpointError, match="looked up"):
+        load(tmp_path / "a.ckpt")
+    assert not (tmp_path / "t").exists()
+
+
 class Malice:
     def __reduce__(self) -> Any:
         return (Path.touch, (Path("touched"),))
