@@ -183,12 +183,16 @@ class DynamicsModule(LightningModule):
         checkpoint["hyperdyn"] = {"version": CHECKPOINT_VERSION, **self.recipe}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Raises CheckpointError if the run to be continued has other rates: torch would keep those, without a word."""
-        saved = checkpoint["lr_schedulers"][0]["base_lrs"]
-        asked = [self.lr] if self.encoder_lr is None else [self.lr, self.encoder_lr]
+        """Raises CheckpointError if the run to be continued has other rates or another decay: torch would keep those,
+        without a word.
+        """
+        decay = {group["weight_decay"] for group in checkpoint["optimizer_states"][0]["param_groups"]}
+        saved = (checkpoint["lr_schedulers"][0]["base_lrs"], *decay)
+        asked = ([self.lr] if self.encoder_lr is None else [self.lr, self.encoder_lr], self.weight_decay)
         if saved != asked:
             raise CheckpointError(
-                "a run goes on at the rates it began with: module.lr, and module.encoder_lr where it has one",
+                "a run goes on at the rates it began with: module.lr, module.encoder_lr where it has one, and "
+                "module.weight_decay",
                 got=asked,
                 expected=saved,
                 fix="those rates, or ckpt=null and another run_dir to begin anew",

@@ -21,17 +21,21 @@ from lightning.pytorch import LightningDataModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import Timer, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.strategies import ModelParallelStrategy
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import DictConfig, OmegaConf
 from torch import distributed
 
 from hyperdyn import build
 from hyperdyn.checkpoint import CHECKPOINTS, DIVERGED, LAST, read_checkpoint
 from hyperdyn.envs.spec import Family
-from hyperdyn.errors import CheckpointError, ConfigError, DivergedError, nearest
+from hyperdyn.errors import PREEMPTED, CheckpointError, ConfigError, DivergedError, nearest
+from hyperdyn.evaluate.results import RESULTS
+from hyperdyn.files import write_whole
 from hyperdyn.module import DynamicsModule
 from hyperdyn.preemption import Preemption
-from hyperdyn.saver import Saver
+from hyperdyn.saver import Saver, WholeCheckpoints
 from hyperdyn.steps_bar import StepsBar
+from hyperdyn.trust import check_fit
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
@@ -68,8 +72,7 @@ def train(cfg: DictConfig, family: Family | None = None) -> tuple[dict[str, floa
 def _fit(cfg: DictConfig, run: Path, resume: Path | None, family: Family | None) -> tuple[dict[str, float], Objects]:
     objects = assemble(cfg, resume, family)
     if objects.trainer.is_global_zero:
-        run.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(cfg, run / "config.yaml", resolve=True)
+        _begin(cfg, run, anew=resume is None)
     from_file = None if resume is None else str(resume)
     atexit.register(_leave_group)
     try:
@@ -78,8 +81,18 @@ def _fit(cfg: DictConfig, run: Path, resume: Path | None, family: Family | None)
         if objects.trainer.is_global_zero:
             (run / DIVERGED).write_text(f"{error}\n")
         raise
+    except SIGTERMException as error:  # Lightning's own, without a status, where no step had begun
+        raise SystemExit(PREEMPTED) from error
     objects.trainer.save_checkpoint(run / CHECKPOINTS / LAST, weights_only=False)  # with all that resuming needs
     return {k: float(v) for k, v in objects.trainer.logged_metrics.items()}, objects
+
+
+def _begin(cfg: DictConfig, run: Path, anew: bool) -> None:
+    """Leave nothing in the run folder that would be taken for what this training left."""
+    run.mkdir(parents=True, exist_ok=True)
+    for file in (DIVERGED, *((f"{CHECKPOINTS}/{LAST}", RESULTS) if anew else ())):
+        (run / file).unlink(missing_ok=True)
+    write_whole(run / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True).encode())
 
 
 def _leave_group() -> None:
@@ -118,12 +131,12 @@ def assemble(cfg: DictConfig, resume: Path | None = None, family: Family | None 
     module = DynamicsModule(build.model(recipe), family, recipe=recipe, **build.plain(cfg.module))
     datamodule = build.plugin(cfg.data, state=family.state)
     offered = {"family": family, "method": cfg.method, "run_dir": str(run), "data_dir": cfg.data_dir}
-    step = read_checkpoint(resume)["global_step"] if resume else 0
+    step = _step_of(resume, module) if resume else 0
     timer = Timer()
     plugins = build.plugins(cfg.get("callbacks"), **offered)
     plugins.sort(key=lambda p: not isinstance(p, WeightAveraging))  # a step is in the average before others look at it
     bars = [StepsBar(f"train {run.name}")] if cfg.trainer.get("enable_progress_bar", True) else []
-    arguments = {**build.plain(cfg.trainer), "strategy": _strategy(cfg.trainer)}
+    arguments = {"plugins": [WholeCheckpoints()], **build.plain(cfg.trainer), "strategy": _strategy(cfg.trainer)}
     loggers = [TensorBoardLogger(run, name="tensorboard", version=""), csv_logger(run, step)]
     last = run / CHECKPOINTS / LAST
     callbacks = [timer, *bars, Saver(last, cfg.checkpoint_every), *plugins, Preemption(last)]
@@ -133,6 +146,14 @@ def assemble(cfg: DictConfig, resume: Path | None = None, family: Family | None 
         fix = "trainer=cpu, or another value of a key of `trainer`; `hyperdyn doctor` says what this machine has"
         raise ConfigError("the trainer cannot be made", got=error, fix=fix) from error
     return Objects(family, module, datamodule, trainer, timer)
+
+
+def _step_of(resume: Path, module: DynamicsModule) -> int:
+    """The step of a checkpoint. Raises CheckpointError unless this module goes on from there."""
+    saved = read_checkpoint(resume)
+    check_fit(module.state_dict(), saved["state_dict"], resume)
+    module.on_load_checkpoint(saved)
+    return int(saved["global_step"])
 
 
 def _family(cfg: DictConfig, given: Family | None) -> Family:
@@ -151,18 +172,23 @@ def _family(cfg: DictConfig, given: Family | None) -> Family:
 def csv_logger(run: Path, step: int) -> CSVLogger:
     """A logger to run/metrics.csv that keeps the rows of an earlier part of the run, up to this step."""
     file = run / "metrics.csv"
-    kept: list[dict[str, Any]] = []
-    if step and file.is_file():
-        with file.open(newline="") as f:
-            kept = [{k: v for k, v in row.items() if v != ""} for row in csv.DictReader(f)]
+    kept = [row for row in _rows(file) if int(row["step"]) < step] if file.is_file() else []
     logger = CSVLogger(run, name="", version="", flush_logs_every_n_steps=1)
     logger.experiment  # noqa: B018 - made on first use; it deletes what is put back below
     for row in kept:
-        if int(row["step"]) < step:
-            logger.experiment.log_metrics({k: v for k, v in row.items() if k != "step"}, int(row["step"]))
+        logger.experiment.log_metrics({k: v for k, v in row.items() if k != "step"}, int(row["step"]))
     if kept:
         logger.experiment.save()
     return logger
+
+
+def _rows(file: Path) -> list[dict[str, str]]:
+    """The whole rows of a metrics.csv, without empty cells: a kill may have left the last one torn."""
+    lines = file.read_text().splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith("\n")]
+    return [
+        {k: v for k, v in row.items() if k and v} for row in csv.DictReader(whole) if (row.get("step") or "").isdigit()
+    ]
 
 
 class FullySharded(ModelParallelStrategy):

@@ -80,7 +80,7 @@ def check_fit(own: Mapping[str, Tensor], given: Mapping[str, Tensor], path: Path
     wrong = [k for k in own if k not in given or own[k].shape != given[k].shape] + [k for k in given if k not in own]
     if wrong:
         raise CheckpointError(
-            f"the weights in {path} do not fit the model it describes",
+            f"the weights in {path} do not fit the model",
             got=f"{len(wrong)} entries that differ, first '{wrong[0]}'",
-            fix="use the checkpoint and the hyperdyn version that belong together",
+            fix="use the checkpoint, the configuration and the hyperdyn version that belong together",
         )

@@ -118,6 +118,7 @@ def trials(suite: Suite, place: Place, methods: Sequence[str]) -> list[Cell]:
 
 def ended(cell: Cell) -> bool:
     """Whether a trial has an error, or never will have one."""
+    cell.check_training()
     return cell.diverged or not cell.missing(STAGES)
 
 

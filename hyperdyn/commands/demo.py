@@ -17,9 +17,8 @@ from hyperdyn.config import compose
 from hyperdyn.errors import ConfigError
 from hyperdyn.evaluate.manifest import EvaluationManifest
 from hyperdyn.evaluate.planning import planning_episodes
-from hyperdyn.evaluate.results import Results
+from hyperdyn.evaluate.results import RESULTS, Results
 from hyperdyn.render import Clip, save_gif, side_by_side
-from hyperdyn.report.writer import RESULTS
 from hyperdyn.workers import cores, threads
 
 DONE = ".done"

@@ -11,10 +11,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from hyperdyn.checkpoint import CHECKPOINTS, load
 from hyperdyn.errors import CheckpointError, HyperdynError
-from hyperdyn.evaluate.results import MethodFacts, Results
+from hyperdyn.evaluate.results import RESULTS, MethodFacts, Results
 from hyperdyn.files import locked
 from hyperdyn.models.base import AbstractDynamics
-from hyperdyn.report.writer import RESULTS
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from hyperdyn.files import write_whole
 from hyperdyn.statistics import rms
 
 FORMAT = 1
+RESULTS = "results.json"
 FLOOR = "random"
 CEILING = "simulator"
 

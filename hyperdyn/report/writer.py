@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from hyperdyn.errors import HyperdynError
 from hyperdyn.evaluate import summary
-from hyperdyn.evaluate.results import CEILING, FLOOR, Results
+from hyperdyn.evaluate.results import CEILING, FLOOR, RESULTS, Results
 from hyperdyn.figures.change import error_around_change
 from hyperdyn.figures.scores import adaptation_curve, error_by_horizon, return_bars
 from hyperdyn.figures.style import save
@@ -22,7 +22,6 @@ from hyperdyn.report import page
 from hyperdyn.report.tables import horizons, tables, usual_history
 
 REPORT = "report.html"
-RESULTS = "results.json"
 PACKAGES = ("hyperdyn", "torch", "lightning", "mujoco", "gymnasium", "numpy")
 
 

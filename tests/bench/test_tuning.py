@@ -198,6 +198,9 @@ def test_a_trial_that_diverged_has_ended_and_does_not_win(tmp_path: Path, monkey
     with monkeypatch.context() as patch:
         patch.setattr(DynamicsModule, "training_step", diverging)
         assert try_settings({bad: list(tuning.STAGES)}, 0) == {}
+    longer = suite(tuning={**SUITE["tuning"], "train": [*SUITE["tuning"].get("train", ()), "trainer.max_steps=99"]})
+    with pytest.raises(ConfigError, match=r"other values of trainer\.max_steps"):
+        tuning.ended(tuning.trials(longer, place, ["fixed"])[0])
     assert tuning.record(declared, place, "fixed") is None
     assert try_settings({good: list(tuning.STAGES)}, 0) == {}
     record = tuning.record(declared, place, "fixed")

@@ -38,6 +38,7 @@ class Team:
         trainer = SimpleNamespace(
             world_size=len(self.ranks),
             global_step=step,
+            max_steps=-1,
             is_last_batch=last,
             strategy=SimpleNamespace(reduce_boolean_decision=any_of_all),
             save_checkpoint=lambda path, weights_only: self.saved.append(rank),

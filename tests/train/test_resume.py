@@ -3,6 +3,8 @@
 import gc
 import shutil
 import signal
+import tempfile
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,15 @@ from lightning.pytorch.accelerators import CUDAAccelerator, MPSAccelerator
 from omegaconf import DictConfig, OmegaConf
 
 from hyperdyn import build, config
+from hyperdyn.callbacks.evaluation import AbstractEvaluation
 from hyperdyn.callbacks.videos import Videos
 from hyperdyn.checkpoint import load, read_checkpoint
+from hyperdyn.datamodules.trajectories import TrajectoryDataModule
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import PREEMPTED, CheckpointError, ConfigError
 from hyperdyn.evaluate.prediction import rollout_error
 from hyperdyn.evaluate.windows import Windows
+from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.shards.format import Header
 from hyperdyn.shards.store import ShardStore
 from hyperdyn.train import assemble, train
@@ -113,15 +118,118 @@ def test_a_run_that_sigterm_ends_writes_every_row_and_goes_on_as_if_nothing_were
     with pytest.raises(SystemExit) as left:
         train(cut)
     assert left.value.code == PREEMPTED
-    assert read_checkpoint(Path(cut.run_dir) / "checkpoints/last.ckpt")["global_step"] == step
+    last = Path(cut.run_dir) / "checkpoints/last.ckpt"
+    if step < STEPS:
+        assert read_checkpoint(last)["global_step"] == step
+    else:
+        assert not last.exists()  # going on from there, Lightning would not do what is done at the end of a fit
     assert (Path(cut.run_dir) / "metrics.csv").read_text().splitlines() == rows[: 1 + step]
     monkeypatch.setattr(build, "plugins", plugins)
     again, resumed = train(cut)
 
-    assert again == (metrics if step < STEPS else {})  # after the last there is none to have losses
+    assert again == metrics
     for key, value in objects.module.state_dict().items():
         assert torch.equal(value, resumed.module.state_dict()[key]), key
     assert (Path(cut.run_dir) / "metrics.csv").read_text().splitlines() == rows
+
+
+def test_sigterm_before_the_first_step_is_told_by_the_exit_status_too(
+    cfg: DictConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader = TrajectoryDataModule.train_dataloader
+
+    def ended(self: TrajectoryDataModule) -> object:
+        sigterm()
+        return loader(self)
+
+    monkeypatch.setattr(TrajectoryDataModule, "train_dataloader", ended)
+    with pytest.raises(SystemExit) as left:
+        train(cfg)
+    assert left.value.code == PREEMPTED
+
+
+class Look(AbstractEvaluation):
+    """Writes down that it looked, unless something happens the first time."""
+
+    def __init__(self, happens: Callable[[], object], file: Path) -> None:
+        super().__init__(every_n_steps=0)
+        self.happens, self.file = happens, file
+
+    def evaluate(self, trainer: Trainer, model: AbstractDynamics) -> None:
+        if not self.file.with_suffix(".begun").exists():
+            self.file.with_suffix(".begun").touch()
+            self.happens()
+        self.file.touch()
+
+
+def kill() -> None:
+    raise ConnectionAbortedError
+
+
+def sigterm() -> None:
+    signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize(("happens", "leaves"), [(kill, ConnectionAbortedError), (sigterm, SystemExit)])
+def test_what_is_done_at_the_end_is_done_when_a_run_goes_on_that_was_cut_there(
+    happens: Callable[[], object], leaves: type[BaseException], cfg: DictConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, plugins = Path(cfg.data_dir).with_name("looked"), build.plugins
+    monkeypatch.setattr(build, "plugins", lambda *a, **k: [*plugins(*a, **k), Look(happens, file)])
+    cut = OmegaConf.merge(cfg, {"ckpt": "last", "checkpoint_every": STEPS})
+    with pytest.raises(leaves):
+        train(cut)
+    assert not file.exists()
+    _, objects = train(cut)
+    assert file.exists()
+    assert objects.trainer.global_step == STEPS
+
+
+def test_what_a_run_before_left_is_not_taken_for_that_of_one_begun_anew(
+    cfg: DictConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, plugins = Path(cfg.run_dir), build.plugins
+    train(cfg)
+    for name in ("results.json", "diverged.txt"):
+        (run / name).touch()
+    monkeypatch.setattr(build, "plugins", lambda *a, **k: [*plugins(*a, **k), StopAt()])
+    with pytest.raises(ConnectionAbortedError):
+        train(OmegaConf.merge(cfg, {"seed": 5}))
+    left = {path.name for path in run.rglob("*")}
+    assert not left & {"last.ckpt", "results.json", "diverged.txt"}
+
+
+@pytest.mark.parametrize("torn", ["0,0", "0,0.25,0.3", "0,7,0.5,1.5"])
+def test_a_row_that_a_kill_left_torn_is_left_out_and_no_other(torn: str, cfg: DictConfig) -> None:
+    file = Path(cfg.run_dir) / "metrics.csv"
+    train(cfg)
+    rows = file.read_text()
+    with file.open("a") as f:
+        f.write(torn)
+    train(OmegaConf.merge(cfg, {"ckpt": "last"}))
+    assert file.read_text() == rows
+
+
+def test_a_run_that_may_not_go_on_is_left_as_it_was(cfg: DictConfig) -> None:
+    train(cfg)
+    files = [path for path in Path(cfg.run_dir).rglob("*") if path.is_file() and "tensorboard" not in path.parts]
+    before = [path.read_bytes() for path in files]
+    for asked, said in (
+        ({"module": {"lr": 1e-5}}, "rates it began with"),
+        ({"module": {"weight_decay": 0.1}}, "weight_decay"),
+        ({"model": {"hidden": [6]}}, "do not fit the model"),
+    ):
+        with pytest.raises(CheckpointError, match=said):
+            train(OmegaConf.merge(cfg, {"ckpt": "last", "seed": 77, **asked}))
+    assert [path.read_bytes() for path in files] == before
+
+
+def test_a_checkpoint_is_replaced_in_one_step_wherever_temporary_files_are(
+    cfg: DictConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(Path(cfg.data_dir) / "not_there"))
+    train(OmegaConf.merge(cfg, {"checkpoint_every": 2}))
+    assert [path.name for path in (Path(cfg.run_dir) / "checkpoints").iterdir()] == ["last.ckpt"]
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(cfg: DictConfig, monkeypatch: pytest.MonkeyPatch) -> None:
