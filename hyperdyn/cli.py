@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +71,7 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; the exit code."""
-    args = list(sys.argv[1:] if argv is None else argv)
+    args = _with_folder(sys.argv[1:] if argv is None else argv)
     debug = os.environ.get("HYPERDYN_DEBUG", "0") not in ("", "0")
     try:
         return _dispatch(args)
@@ -109,13 +110,20 @@ def _dispatch(args: list[str]) -> int:
     from hyperdyn import config
 
     if flags & {"-m", "--multirun"}:
-        config.check_sweep(name, overrides)
+        _check_complete(name, config.check_sweep(name, overrides))
         config.sweep(name, overrides, _function(name))
         return 0
     cfg = config.compose(name, overrides)
     _check_complete(name, cfg)
     _function(name)(cfg)
     return 0
+
+
+def _with_folder(args: Sequence[str]) -> list[str]:
+    """The arguments; of a sweep also its folder, so that the same can be typed again to continue it."""
+    if not {"-m", "--multirun"} & set(args) or any("hydra.sweep.dir=" in a for a in args):
+        return list(args)
+    return [*args, f"hydra.sweep.dir=runs/sweep-{datetime.now():%Y-%m-%d_%H-%M-%S}"]
 
 
 def _function(name: str) -> Callable[[DictConfig], Any]:

@@ -54,8 +54,11 @@ def compose_full(name: str, overrides: Sequence[str] = ()) -> DictConfig:
         raise ConfigError("a configuration file cannot be read", got=f"{error.problem}{error.problem_mark}") from error
 
 
-def check_sweep(name: str, overrides: Sequence[str]) -> None:
+def check_sweep(name: str, overrides: Sequence[str]) -> DictConfig:
     """Compose with each value of a sweep in turn, so that a typo stops it before its first job.
+
+    Returns:
+        The configuration of the first combination.
 
     Raises:
         ConfigError: as `compose`.
@@ -66,6 +69,7 @@ def check_sweep(name: str, overrides: Sequence[str]) -> None:
         for i, choices in enumerate(values):
             for value in choices:
                 compose_full(name, [*first[:i], value, *first[i + 1 :]])
+        return settle(compose_full(name, first))
 
 
 def sweep(name: str, overrides: Sequence[str], run: Callable[[DictConfig], Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from hydra.errors import InstantiationException
 
-from hyperdyn import cli
+from hyperdyn import cli, config
 from hyperdyn.errors import HyperdynError, ShardError
 
 
@@ -74,7 +75,7 @@ def test_an_override_reaches_the_command(calls: list[Any]) -> None:
 def test_bare_arguments_are_paths(name: str, calls: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path(name).mkdir(parents=True)
-    assert cli.main(["report", name, "other", "seed=1"]) == 0
+    assert cli.main(["evaluate", name, "other", "seed=1"]) == 0
     assert cli.main(["verify", name]) == 0
     assert list(calls[0].runs) == [name, "other"]
     assert calls[1].data_dir == name
@@ -141,6 +142,30 @@ def test_ctrl_c_says_how_to_continue(
     assert "hyperdyn train seed=1 ckpt=last" in capsys.readouterr().err
     assert cli.main(["verify", "a folder"]) == 130
     assert "hyperdyn verify 'a folder'\n" in capsys.readouterr().err
+
+
+def test_a_sweep_goes_on_in_its_own_folder(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def stop(name: str, overrides: list[str], run: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(config, "sweep", stop)
+    assert cli.main(["train", "-m", "seed=1,2"]) == 130
+    again = re.search(r"To continue: (.*)\n", capsys.readouterr().err)
+    assert again is not None
+    assert re.fullmatch(r"hyperdyn train -m seed=1,2 hydra\.sweep\.dir=runs/sweep-[\d_-]+ ckpt=last", again[1])
+    assert cli.main(again[1].split()[1:]) == 130
+    assert f"To continue: {again[1]}\n" in capsys.readouterr().err
+
+
+def test_a_sweep_without_what_the_command_needs_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["plan", "-m", "planner=cem,icem"]) == 1
+    assert "'plan' needs runs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["plan runs=r", "change runs=r", "adapt r log.csv", "export r out=o", "report r"])
+def test_a_seed_is_no_key_where_nothing_is_drawn(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*command.split(), "seed=7"]) == 1
+    assert "seed" in capsys.readouterr().err
 
 
 SWEEP = """

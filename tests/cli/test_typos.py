@@ -48,8 +48,8 @@ def test_a_group_that_another_command_has_is_refused_by_name() -> None:
     [
         ("planner", "KEY=VALUE"),
         ("runs=[a", "quote"),
-        ("seed=1,2", "--multirun"),
-        ("+seed=1", "leave out the"),
+        ("steps=1,2", "--multirun"),
+        ("+steps=1", "leave out the"),
         ("planner=null", None),
     ],
 )
@@ -66,8 +66,8 @@ def test_what_is_not_a_mistake_is_not_refused() -> None:
 
 def test_a_sweep_with_a_typo_stops_before_its_first_job() -> None:
     with pytest.raises(ConfigError, match="did you mean 'icem'"):
-        config.check_sweep("plan", ["planner=cem,icm", "seed=range(0,3)"])
-    config.check_sweep("plan", ["planner=cem,icem", "seed=range(0,3)", "history=choice(1,2)"])
+        config.check_sweep("plan", ["planner=cem,icm", "steps=range(1,3)"])
+    config.check_sweep("plan", ["planner=cem,icem", "steps=range(1,3)", "history=choice(1,2)"])
 
 
 def test_a_file_that_is_no_yaml_is_named(tmp_path: Path) -> None:
