@@ -27,7 +27,7 @@ class ToCome:
 
 TO_COME = {
     "locomotion": ToCome(families=("ant_slope", "ant_cripple"), seeds=(3, 4)),
-    "pushing": ToCome(methods=("foresight", "densephysnet"), seeds=(3, 4)),
+    "pushing": ToCome(seeds=(3, 4)),
 }
 
 
