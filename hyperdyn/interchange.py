@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,8 @@ from hyperdyn.types import Objective
 def export_minari(store: ShardStore, dataset: str, objective: Objective | None = None) -> Any:
     """Write all episodes of a collection as a new Minari dataset, readable by Minari alone.
 
-    The options of each episode hold split, system, round and the hidden factors by name.
+    The options of each episode hold split, system, round and the hidden factors by name; pictures and counts of redrawn
+    episodes stay behind, and an episode that ended early counts as truncated.
 
     dataset: its name, such as cheetah/mix-v0. objective: of the rewards; without one they are zero.
 
@@ -52,9 +55,13 @@ def export_minari(store: ShardStore, dataset: str, objective: Objective | None =
             algorithm_name=KEY,
             description=f"systems of {header.family} that differ in {', '.join(header.factor_names)}",
         )
-    for info in rest:
-        made.storage.update_episodes(_buffers(store, info, objective))
-    made.storage.update_metadata({KEY: json.dumps(header.to_json())})
+    try:
+        for info in rest:
+            made.storage.update_episodes(_buffers(store, info, objective))
+        made.storage.update_metadata({KEY: json.dumps(header.to_json())})
+    except BaseException:  # a part of it would pass for a whole dataset
+        shutil.rmtree(Path(made.storage.data_path).parent)
+        raise
     return minari.load_dataset(dataset)
 
 

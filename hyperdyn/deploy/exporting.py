@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 
 from hyperdyn.deploy import programs
-from hyperdyn.deploy.errors import ExportError, ParityError
+from hyperdyn.deploy.errors import ExportError
 from hyperdyn.deploy.modules import AdaptThenPredict, ExpertModule, expert_inputs, model_inputs
 from hyperdyn.deploy.plain import WEIGHTS, PlainExpert
+from hyperdyn.files import TEMPORARY
 from hyperdyn.models.base import AbstractDynamics
 from hyperdyn.types import Expert
 
@@ -35,21 +37,20 @@ def export_plain(expert: Expert, folder: Path, tolerance: float, **about: Any) -
 
     Raises:
         ExportError: its step is more than one plain network.
-        ParityError: NumPy does not get what torch gets; no file is left.
+        ParityError: NumPy does not get what torch gets; what an earlier export left stays.
     """
     plain = PlainExpert.of(expert)
-    paths = plain.save(folder, **about)
     obs, action = expert_inputs(ExpertModule(plain).norm, ROWS)
     with torch.no_grad():
         expected = EagerStep(expert)(obs, action)
-    found = programs.difference([PlainExpert.load(folder).step(obs.numpy(), action.numpy())], [expected])
-    try:
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=TEMPORARY, dir=folder) as aside:
+        paths = plain.save(Path(aside), **about)
+        found = programs.difference([PlainExpert.load(aside).step(obs.numpy(), action.numpy())], [expected])
         programs.check(WEIGHTS, found, tolerance)
-    except ParityError:
         for path in paths:
-            path.unlink()
-        raise
-    return Exported(paths[0], found, {})
+            path.replace(folder / path.name)
+    return Exported(folder / WEIGHTS, found, {})
 
 
 def export_expert(expert: Expert, kind: str, folder: Path, tolerance: float) -> Exported:

@@ -98,11 +98,15 @@ def rows_cost(expert: Expert, obs: Tensor, actions: Tensor, objective: Objective
 
 
 def _linearised(objective: Objective, before: Tensor, actions: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
-    """Reward [B,H,N] and its gradient [B,H,N,S] with respect to what follows an action."""
+    """Reward [B,H,N] and its gradient [B,H,N,S] with respect to what follows an action.
+
+    Where a finite reward has none, such as a distance of zero, or a branch not taken that is no number, it is zero.
+    """
     with torch.enable_grad():
         after = after.detach().requires_grad_()
         reward = objective(before.detach(), actions.detach(), after)
         if not reward.requires_grad:
             return reward, torch.zeros_like(after)
         (gradient,) = torch.autograd.grad(reward.sum(), after)  # no row's reward reads another row
-    return reward.detach(), gradient
+    none = gradient.isnan() & reward.detach().isfinite().unsqueeze(-1)
+    return reward.detach(), torch.where(none, 0.0, gradient)

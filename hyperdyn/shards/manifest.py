@@ -70,17 +70,16 @@ class Manifest:
         self._write_list(())
 
     def add(self, info: ShardInfo) -> None:
-        """Record one shard. The caller holds the lock and has refreshed."""
+        """Record one shard. The caller holds the lock and has refreshed.
+
+        What is interrupted stays: a reader, who needs no lock, may have seen the whole line.
+        """
         line = json.dumps(info.to_json()).encode() + b"\n"
         with open(self.journal, "ab") as file:
             file.truncate(self._read_to)  # drops the unfinished line of a writer that died
-            try:
-                file.write(line)
-                file.flush()
-                os.fsync(file.fileno())
-            except BaseException:
-                os.truncate(self.journal, self._read_to)
-                raise
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
         self._remember(info)
         self._read_to += len(line)
         self._lines += 1

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hyperdyn import cli
+from hyperdyn import cli, interchange
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import ShardError
 from hyperdyn.interchange import export_minari, import_minari
@@ -73,6 +73,23 @@ def test_a_dataset_of_others_becomes_one_system(point_mass_store: ShardStore, fo
     assert (info.id, len(info.lengths), info.factors) == (("train", 0, 0), 72, ())
     first = point_mass_store.load(point_mass_store.infos()[0])
     np.testing.assert_allclose(store.load(info).action[0], first.action[0] / 2)
+
+
+def test_an_interrupted_export_leaves_no_dataset(point_mass_store: ShardStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    buffers, calls = interchange._buffers, []
+
+    def interrupted(*args: Any) -> Any:
+        calls.append(args)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return buffers(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(interchange, "_buffers", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            export_minari(point_mass_store, "pm/all-v0")
+    assert not minari.list_local_datasets()
+    export_minari(point_mass_store, "pm/all-v0")
 
 
 def test_nothing_is_overwritten(point_mass_store: ShardStore) -> None:

@@ -165,19 +165,26 @@ def test_a_file_that_differs_is_not_left_behind(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["expert.pt2"]
 
 
-def test_numbers_that_differ_are_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("earlier", [False, True])
+def test_numbers_that_differ_leave_what_was_there(
+    earlier: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with torch.no_grad():
-        expert = make("fixed").adapt(context())
+        expert, other = (make(name).adapt(context(1)) for name in ("fixed", "hyper"))
+    if earlier:
+        export_plain(other, tmp_path, TOLERANCE)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     right = PlainExpert.step
     monkeypatch.setattr(PlainExpert, "step", lambda self, o, a: right(self, o, a) + 1e-3)
     with pytest.raises(ParityError):
         export_plain(expert, tmp_path, TOLERANCE)
-    assert not list(tmp_path.iterdir())
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 @pytest.mark.parametrize("found", [[np.nan], [np.inf], [[1.0]]])
 def test_what_is_no_number_or_of_another_shape_differs_infinitely(found: Sequence[Any]) -> None:
     assert programs.difference([np.array(found)], [np.ones(1)]) == np.inf
+    assert programs.difference([np.ones(1)], [np.array(found)]) == np.inf
 
 
 def test_rounding_of_the_model_itself_is_no_fault_of_a_file() -> None:
@@ -188,6 +195,14 @@ def test_rounding_of_the_model_itself_is_no_fault_of_a_file() -> None:
     sample = (torch.full((1, 1), 0.3), torch.zeros(1, 1))
     assert 0.01 < programs.allowed(Rounds(), sample, TOLERANCE) < 0.2
     assert programs.allowed(Right(), sample, TOLERANCE) == TOLERANCE
+
+
+def test_a_model_that_overflows_allows_no_more_than_another() -> None:
+    class Overflows(Right):
+        def forward(self, obs: Tensor, action: Tensor) -> Tensor:
+            return obs * 1e30
+
+    assert programs.allowed(Overflows(), (torch.full((1, 1), 1e30), torch.zeros(1, 1)), TOLERANCE) == TOLERANCE
 
 
 @contextmanager

@@ -14,6 +14,8 @@ import pytest
 
 from hyperdyn.envs import load
 from hyperdyn.envs.adapter import gymnasium_family
+from hyperdyn.envs.adapter.actions import Actions
+from hyperdyn.envs.adapter.attributes import apply, formulas
 from hyperdyn.envs.checks import check_family
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import ConfigError, EnvError, ShapeError
@@ -116,6 +118,31 @@ def test_choices_divide_the_interval_evenly() -> None:
     assert family.objective(obs, actions, obs).tolist() == chosen
     assert family.dt == 0.2
     assert family.episode_steps == 500
+
+
+@pytest.mark.parametrize(
+    ("space", "chosen"),
+    [
+        (gymnasium.spaces.Discrete(3, start=-1), [-1, 0, 1]),
+        (gymnasium.spaces.MultiDiscrete([3, 2], start=[1, 5]), [[1, 5], [2, 6], [3, 6]]),
+    ],
+)
+def test_choices_begin_where_their_space_does(space: gymnasium.Space[Any], chosen: list[Any]) -> None:
+    actions = Actions.of(space, "e")
+    found = [actions.to_env(np.full(len(actions.low), a)) for a in (-1.0, 0.0, 1.0)]
+    assert [np.asarray(one).tolist() for one in found] == chosen
+    assert all(space.contains(one) for one in found)
+
+
+def test_a_factor_of_a_whole_number_need_not_be_whole() -> None:
+    class Env:
+        speed, gravity, closed = 8, 9.8, True
+
+    for value in (6.0, 6.75):
+        env = Env()
+        apply(env, formulas({"speed": "v", "gravity": "v", "closed": "1"}, {"v": None}), {"v": value})
+        assert (env.speed, env.gravity, env.closed) == (value, value, True)
+        assert (type(env.speed), type(env.closed)) == (int if value == 6 else float, bool)
 
 
 def test_a_count_is_given_to_the_constructor_as_one() -> None:

@@ -85,6 +85,17 @@ def test_risk_costs_the_std_of_a_linear_reward_in_closed_form(risk: float) -> No
     torch.testing.assert_close(risky, plain + risk * spread)
 
 
+def test_where_a_reward_has_no_slope_nothing_is_at_risk() -> None:
+    """Not at a distance of zero, nor in a branch that is not taken."""
+    obs, actions = torch.zeros(1, 2), torch.zeros(1, 1, 3, 2)
+    for reward in (
+        lambda s, a, n: -n.square().sum(-1).sqrt(),
+        lambda s, a, n: torch.where(n[..., 0] > 2, (n[..., 0] - 2).sqrt(), 1.0),
+    ):
+        plain, risky = (trajectory_cost(Unsure(), obs, reward, risk=r)(actions) for r in (0.0, 5.0))
+        torch.testing.assert_close(risky, plain)
+
+
 def test_an_entry_that_no_reward_reads_is_no_risk() -> None:
     obs, actions = torch.zeros(1, 2), torch.rand(1, 3, 4, 2)
     plain, risky = (

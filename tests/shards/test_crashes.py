@@ -122,6 +122,28 @@ def test_a_full_disk_is_explained_and_the_store_goes_on(
     assert ShardStore.open(tmp_path).verify() == []
 
 
+def test_a_reader_who_saw_a_record_before_its_writer_was_interrupted_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ShardStore.create(tmp_path, HEADER)
+    put(store, 0)
+    reader, journal, fsync = ShardStore.open(tmp_path), store._manifest.journal, os.fsync
+
+    def interrupted(fd: int) -> None:
+        if journal.exists() and os.path.samestat(os.fstat(fd), journal.stat()):
+            reader.refresh()
+            raise KeyboardInterrupt
+        fsync(fd)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            put(store, 1)
+    put(ShardStore.open(tmp_path), 12345)
+    reader.refresh()
+    assert [info.system for info in reader.infos()] == systems(tmp_path) == [0, 1, 12345]
+
+
 def test_what_a_killed_writer_leaves_is_swept_by_repair(tmp_path: Path) -> None:
     store = ShardStore.create(tmp_path, HEADER)
     put(store, 0)

@@ -17,7 +17,7 @@ from hyperdyn.errors import ConfigError
 class Actions:
     """A box is scaled; n choices divide [-1, 1] into n equal parts, so that of two a negative number is the first.
 
-    low, high: [A] of the environment's own box, 0 and n - 1 of n choices.
+    low, high: [A] of the environment's own box, the first and the last of n choices.
     choices: [A] how many there are; empty for a box.
     shape: of one action of the environment.
     dtype: likewise.
@@ -36,11 +36,12 @@ class Actions:
             low, high = (tuple(map(float, v.ravel())) for v in (space.low, space.high))
             return cls(low, high, (), space.shape, str(space.dtype))
         counts: tuple[int, ...]
+        first: tuple[float, ...]
         shape: tuple[int, ...]
         if isinstance(space, spaces.Discrete):
-            counts, shape = (int(space.n),), ()
+            counts, first, shape = (int(space.n),), (float(space.start),), ()
         elif isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim == 1:
-            counts, shape = tuple(int(n) for n in space.nvec), space.shape
+            counts, first, shape = tuple(map(int, space.nvec)), tuple(map(float, space.start)), space.shape
         else:
             raise ConfigError(
                 f"actions of '{env_id}' cannot be brought to [-1, 1]",
@@ -48,7 +49,8 @@ class Actions:
                 expected="a bounded Box, Discrete or MultiDiscrete",
                 fix="wrappers: one that bounds or flattens them, such as gymnasium.wrappers.TransformAction",
             )
-        return cls((0.0,) * len(counts), tuple(n - 1.0 for n in counts), counts, shape, str(space.dtype))
+        last = tuple(f + n - 1 for f, n in zip(first, counts, strict=True))
+        return cls(first, last, counts, shape, str(space.dtype))
 
     def to_env(self, action: NDArray[Any]) -> Any:
         """The environment's action for one [A] in [-1, 1]; what lies outside is clipped."""
@@ -56,5 +58,5 @@ class Actions:
         low, high = np.array(self.low), np.array(self.high)
         if not self.choices:
             return (low + share * (high - low)).astype(self.dtype).reshape(self.shape)
-        index = np.minimum(np.floor(share * np.array(self.choices)), high).astype(self.dtype)
+        index = np.minimum(low + np.floor(share * np.array(self.choices)), high).astype(self.dtype)
         return index.reshape(self.shape) if self.shape else index[0]

@@ -50,11 +50,18 @@ def apply(env: Any, attributes: Mapping[str, Expression], factors: Mapping[str, 
         if isinstance(old, np.ndarray):
             old[where] = value
         else:
-            setattr(owner, last, type(old)(value) if isinstance(old, (int, float)) else value)
+            setattr(owner, last, _as(old, value))
     if any(path.startswith("model.") for path in attributes) and isinstance(
         getattr(env, "model", None), mujoco.MjModel
     ):
         mujoco.mj_setConst(env.model, mujoco.MjData(env.model))  # what follows from masses and inertias
+
+
+def _as(old: Any, value: Any) -> Any:
+    """A value as the kind of number that an attribute was; a whole number that it may no longer be becomes a float."""
+    if not isinstance(old, (int, float)):
+        return value
+    return type(old)(value) if float(value).is_integer() else float(value)
 
 
 def _number(old: Any) -> Any:
