@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from hydra.utils import get_class
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import LightningDataModule, Trainer, seed_everything
-from lightning.pytorch.callbacks import Timer, WeightAveraging
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer, seed_everything
+from lightning.pytorch.callbacks import LambdaCallback, Timer, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.strategies import ModelParallelStrategy
 from lightning.pytorch.utilities.exceptions import SIGTERMException
@@ -71,8 +71,6 @@ def train(cfg: DictConfig, family: Family | None = None) -> tuple[dict[str, floa
 
 def _fit(cfg: DictConfig, run: Path, resume: Path | None, family: Family | None) -> tuple[dict[str, float], Objects]:
     objects = assemble(cfg, resume, family)
-    if objects.trainer.is_global_zero:
-        _begin(cfg, run, anew=resume is None)
     from_file = None if resume is None else str(resume)
     atexit.register(_leave_group)
     try:
@@ -87,12 +85,17 @@ def _fit(cfg: DictConfig, run: Path, resume: Path | None, family: Family | None)
     return {k: float(v) for k, v in objects.trainer.logged_metrics.items()}, objects
 
 
-def _begin(cfg: DictConfig, run: Path, anew: bool) -> None:
-    """Leave nothing in the run folder that would be taken for what this training left."""
-    run.mkdir(parents=True, exist_ok=True)
-    for file in (DIVERGED, *((f"{CHECKPOINTS}/{LAST}", RESULTS) if anew else ())):
-        (run / file).unlink(missing_ok=True)
-    write_whole(run / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True).encode())
+def _beginning(cfg: DictConfig, run: Path, anew: bool) -> LambdaCallback:
+    """When all is there for a first step, leaves nothing in the run folder that would be taken for this training's."""
+
+    def begin(trainer: Trainer, module: LightningModule) -> None:
+        if trainer.is_global_zero:
+            run.mkdir(parents=True, exist_ok=True)
+            for file in (DIVERGED, *((f"{CHECKPOINTS}/{LAST}", RESULTS) if anew else ())):
+                (run / file).unlink(missing_ok=True)
+            write_whole(run / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True).encode())
+
+    return LambdaCallback(on_train_start=begin)
 
 
 def _leave_group() -> None:
@@ -139,7 +142,14 @@ def assemble(cfg: DictConfig, resume: Path | None = None, family: Family | None 
     arguments = {"plugins": [WholeCheckpoints()], **build.plain(cfg.trainer), "strategy": _strategy(cfg.trainer)}
     loggers = [TensorBoardLogger(run, name="tensorboard", version=""), csv_logger(run, step)]
     last = run / CHECKPOINTS / LAST
-    callbacks = [timer, *bars, Saver(last, cfg.checkpoint_every), *plugins, Preemption(last)]
+    callbacks = [
+        _beginning(cfg, run, anew=resume is None),
+        timer,
+        *bars,
+        Saver(last, cfg.checkpoint_every),
+        *plugins,
+        Preemption(last),
+    ]
     try:
         trainer = Trainer(**arguments, default_root_dir=run, logger=loggers, callbacks=callbacks)
     except (MisconfigurationException, TypeError, ValueError) as error:  # no GPU, an unknown accelerator or argument

@@ -22,7 +22,7 @@ from hyperdyn.callbacks.videos import Videos
 from hyperdyn.checkpoint import load, read_checkpoint
 from hyperdyn.datamodules.trajectories import TrajectoryDataModule
 from hyperdyn.envs.spec import Family
-from hyperdyn.errors import PREEMPTED, CheckpointError, ConfigError
+from hyperdyn.errors import PREEMPTED, CheckpointError, ConfigError, HyperdynError
 from hyperdyn.evaluate.prediction import rollout_error
 from hyperdyn.evaluate.windows import Windows
 from hyperdyn.models.base import AbstractDynamics
@@ -166,6 +166,10 @@ def kill() -> None:
     raise ConnectionAbortedError
 
 
+def fail(self: object) -> None:
+    raise HyperdynError("there is too little data")
+
+
 def sigterm() -> None:
     signal.raise_signal(signal.SIGTERM)
 
@@ -192,6 +196,13 @@ def test_what_a_run_before_left_is_not_taken_for_that_of_one_begun_anew(
     train(cfg)
     for name in ("results.json", "diverged.txt"):
         (run / name).touch()
+    before = (run / "config.yaml").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(TrajectoryDataModule, "train_dataloader", fail)
+        with pytest.raises(HyperdynError, match="too little"):
+            train(OmegaConf.merge(cfg, {"seed": 5}))
+    assert (run / "checkpoints" / "last.ckpt").is_file()  # not begun yet
+    assert (run / "config.yaml").read_bytes() == before
     monkeypatch.setattr(build, "plugins", lambda *a, **k: [*plugins(*a, **k), StopAt()])
     with pytest.raises(ConnectionAbortedError):
         train(OmegaConf.merge(cfg, {"seed": 5}))
