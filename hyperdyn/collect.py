@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -26,6 +27,8 @@ from hyperdyn.workers import run_jobs
 
 PACKAGES = ("hyperdyn", "gymnasium", "mujoco", "numpy", "pybullet", "torch")
 """Whose versions are noted, of those that are installed: other ones may simulate or draw differently."""
+RANKS = ("RANK", "SLURM_PROCID", "NODE_RANK")
+"""Where torchrun, srun and Lightning say which process of a job this is."""
 Item = tuple[int, NDArray[np.float64]]
 """A system: its number and its factors [F]."""
 
@@ -50,7 +53,8 @@ def collect(
     """One shard for each system that has none yet; those that are there are kept, so an interrupted call continues.
 
     The shards depend on the arguments alone, to the last bit, not on `workers` or on interruptions; pictures by OpenGL
-    on its driver too. Any number of calls may work on one folder at once.
+    on its driver too. Any number of calls may work on one folder at once, and processes of torchrun or srun share the
+    work.
 
     split, systems, first_system: which systems; system i is number i of `family.draw(split, n, draw_seed)`.
     episodes, steps: of each system; the family's own length of an episode if `steps` is None.
@@ -105,7 +109,7 @@ def _fill(
     title, shown = f"collect {job.family.name} {job.split}", progress and bool(missing)
     with (
         Meter(title, len(missing), "steps", enabled=shown) as meter,
-        closing(run_jobs(job, missing, workers)) as results,
+        closing(run_jobs(job, _still_missing(store, job, missing, meter), workers)) as results,
     ):
         for r in results:
             store.append(
@@ -121,6 +125,18 @@ def _fill(
                 views=r.views,
             )
             meter.advance(job.episodes * job.steps)
+
+
+def _still_missing(store: ShardStore, job: EpisodeJob, missing: Sequence[Item], meter: Meter) -> Iterator[Item]:
+    """The items that nobody has made when their turn comes, in another order in each process of a job."""
+    rank = next((int(os.environ[name]) for name in RANKS if name in os.environ), 0)
+    order = np.random.default_rng(rank).permutation(len(missing)) if rank else range(len(missing))
+    for i in order:
+        store.refresh()
+        if (job.split, missing[i][0], job.round) in store:
+            meter.advance(0)
+        else:
+            yield missing[i]
 
 
 def _missing(store: ShardStore, job: EpisodeJob, made_by: str, factors: NDArray[np.float64], first: int) -> list[Item]:

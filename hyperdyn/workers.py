@@ -6,8 +6,9 @@ import multiprocessing
 import os
 import signal
 import traceback
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain, islice
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -26,9 +27,10 @@ AHEAD = 2
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
-def run_jobs(job: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Generator[Result]:
+def run_jobs(job: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Generator[Result]:
     """`job(item)` of every item, in the order in which they finish, each computed with one thread.
 
+    items: taken one by one, shortly before their turn comes.
     workers: processes; 0 is this one. They are new interpreters, so `job` and the items must pickle. However this
     generator ends (exhausted, closed, an error, Ctrl-C), they have ended too; if this process is killed, they end
     after the job at hand.
@@ -41,20 +43,23 @@ def run_jobs(job: Callable[[Item], Result], items: Sequence[Item], workers: int)
         with threads(1):
             yield from map(job, items)
         return
+    waiting = iter(items)
+    first = list(islice(waiting, workers))
     team: list[_Worker] = []
     try:
-        for _ in range(min(workers, len(items))):
+        for _ in first:
             team.append(_Worker(job))
-        yield from _share(team, items)
+        yield from _share(team, chain(first, waiting))
     finally:
         for worker in team:
             worker.stop()
 
 
 def cores() -> int:
-    """Cores that this process may use; 0, which is no worker process, if that is one."""
+    """Cores for this process, one of several if torchrun started it; 0, which is no worker process, if that is one."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return available if available > 1 else 0
+    share = available // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    return share if share > 1 else 0
 
 
 @contextmanager
@@ -68,17 +73,13 @@ def threads(count: int = 1) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _share(team: Sequence[_Worker], items: Sequence[Any]) -> Iterator[Any]:
-    waiting = iter(items)
-    for worker in [w for _ in range(AHEAD) for w in team]:
-        worker.give(waiting)
+def _share(team: Sequence[_Worker], waiting: Iterator[Any]) -> Iterator[Any]:
+    at_work = sum(worker.give(waiting) for _ in range(AHEAD) for worker in team)
     by_pipe: dict[Any, _Worker] = {worker.pipe: worker for worker in team}
-    left = len(items)
-    while left:
+    while at_work:
         for pipe in wait(list(by_pipe)):
             result = by_pipe[pipe].take()
-            by_pipe[pipe].give(waiting)
-            left -= 1
+            at_work += by_pipe[pipe].give(waiting) - 1
             yield result
 
 
@@ -93,12 +94,13 @@ class _Worker:
             self.process.start()
         theirs.close()  # so that the pipe ends when the worker does
 
-    def give(self, waiting: Iterator[Any]) -> None:
-        """The next item, if there is one. That the worker has died, `take` will tell."""
-        with suppress(ConnectionError):
-            for item in waiting:
+    def give(self, waiting: Iterator[Any]) -> int:
+        """Give it the next item; how many that were, 0 or 1. That the worker has died, `take` will tell."""
+        for item in waiting:
+            with suppress(ConnectionError):
                 self.pipe.send(item)
-                return
+            return 1
+        return 0
 
     def take(self) -> Any:
         """One result, or the error instead of it."""

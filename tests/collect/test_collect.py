@@ -22,6 +22,7 @@ from hyperdyn.envs.spec import Family
 from hyperdyn.episodes import simulate_candidates
 from hyperdyn.errors import ConfigError, EnvError, ShapeError, ShardError
 from hyperdyn.shards import ShardStore
+from hyperdyn.workers import AHEAD
 
 PARTS: dict[str, AbstractBehaviour] = {
     "tuned": TunedPattern(candidates=4, elites=2, iterations=1, noise=0.1),
@@ -95,6 +96,32 @@ def test_only_missing_shards_are_made(tmp_path: Path, monkeypatch: pytest.Monkey
     assert digests(run(tmp_path / "twice")) == complete
     assert len(played) == 2
     assert done == {f: (tmp_path / "twice" / f).stat().st_mtime_ns for f in done}
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("name", ["RANK", "SLURM_PROCID", "NODE_RANK"])
+def test_processes_of_a_job_share_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, workers: int
+) -> None:
+    complete = digests(run(tmp_path / "complete", systems=8))
+    made: list[int] = []
+    append = ShardStore.append
+
+    def another_process(store: ShardStore, **shard: Any) -> Any:
+        """When this one has made a first system, another one makes all the rest."""
+        made.append(shard["system"])
+        info = append(store, **shard)
+        with monkeypatch.context() as there:
+            there.setattr(ShardStore, "append", append)
+            there.setenv(name, "0")
+            run(tmp_path / "shared", systems=8)
+        return info
+
+    monkeypatch.setenv(name, "1")
+    monkeypatch.setattr(ShardStore, "append", another_process)
+    assert digests(run(tmp_path / "shared", systems=8, workers=workers)) == complete
+    assert made[0] != 0  # where the first process begins
+    assert len(made) == 1 + workers * AHEAD  # and what its worker held already
 
 
 @pytest.mark.parametrize("changed", [{"episodes": 3}, {"steps": 11}, {"draw_seed": 1}])

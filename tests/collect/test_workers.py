@@ -3,6 +3,7 @@
 import operator
 import os
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import torch
 
 from hyperdyn.behaviour.ranges import check_range
 from hyperdyn.errors import ConfigError, HyperdynError
-from hyperdyn.workers import run_jobs
+from hyperdyn.workers import AHEAD, cores, run_jobs
 
 
 def test_every_item_is_done_once() -> None:
@@ -34,6 +35,28 @@ def test_a_worker_uses_one_thread() -> None:
     # eval(item): torch's own count, and what the libraries under NumPy and MuJoCo go by
     items = ["__import__('torch').get_num_threads()", "int(__import__('os').environ['OPENBLAS_NUM_THREADS'])"]
     assert list(run_jobs(eval, items, workers=1)) == [1, 1]
+
+
+def test_items_are_taken_shortly_before_their_turn() -> None:
+    taken = []
+
+    def items() -> Iterator[int]:
+        for i in range(9):
+            taken.append(i)
+            yield i
+
+    jobs = run_jobs(partial(operator.add, 10), items(), workers=2)
+    first = [next(jobs) for _ in range(3)]
+    assert len(taken) == 2 * AHEAD + 3
+    assert sorted([*first, *jobs]) == list(range(10, 19))
+
+
+def test_processes_on_one_host_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    assert cores() == 8
+    for processes, share in {"2": 4, "4": 2, "8": 0, "16": 0}.items():
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", processes)
+        assert cores() == share
 
 
 def test_a_user_error_in_a_worker_is_the_same_error_here() -> None:
