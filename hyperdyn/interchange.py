@@ -16,7 +16,7 @@ from gymnasium.spaces import Box
 
 from hyperdyn.errors import ShardError
 from hyperdyn.extras import optional
-from hyperdyn.logs.minari import KEY, open_minari, origins
+from hyperdyn.logs.minari import KEY, flat, open_minari, origins
 from hyperdyn.shards.format import Header, ShardInfo
 from hyperdyn.shards.store import ShardStore
 from hyperdyn.types import Objective
@@ -75,7 +75,7 @@ def import_minari(source: str, root: str, header: Header | None = None, action_s
 
     Raises:
         ConfigError: Minari is not installed.
-        LogError: no such dataset.
+        LogError: no such dataset, or one whose spaces are not flat.
         ShardError: a dataset of others without a header; values that a shard does not take, see `ShardStore.append`.
     """
     data = open_minari(source)
@@ -88,7 +88,7 @@ def import_minari(source: str, root: str, header: Header | None = None, action_s
         for place, group in groupby(numbered, key=lambda pair: _place(pair[0])):
             episodes = list(group)
             options = episodes[0][0]
-            obs, action, length = _padded([episode for _, episode in episodes], options.get("steps"), action_scale)
+            obs, action, length = _padded([e for _, e in episodes], source, options.get("steps"), action_scale)
             if place in store:
                 raise ShardError(
                     f"'{root}' holds this shard already",
@@ -146,14 +146,14 @@ def _place(options: Mapping[str, Any]) -> tuple[str, int, int]:
     return str(options.get("split", "train")), int(options.get("system", 0)), int(options.get("round", 0))
 
 
-def _padded(episodes: Sequence[Any], steps: Any, scale: float) -> tuple[Any, Any, list[int]]:
+def _padded(episodes: Sequence[Any], source: str, steps: Any, scale: float) -> tuple[Any, Any, list[int]]:
     """obs [E,L+1,S], action [E,L,A] and lengths [E] of episodes of unlike lengths; L is `steps`, or the longest."""
-    length = [len(e.actions) for e in episodes]
+    arrays = [flat(episode, f"{source}, episode {episode.id}") for episode in episodes]
+    length = [len(action) for _, action in arrays]
     L = max(length) if steps is None else int(steps)
-    obs, action = (np.asarray(v) for v in (episodes[0].observations, episodes[0].actions))
-    all_obs = np.zeros((len(episodes), L + 1, obs.shape[-1]), np.float32)
-    all_action = np.zeros((len(episodes), L, action.shape[-1]), np.float32)
-    for i, episode in enumerate(episodes):
-        all_obs[i, : length[i] + 1] = episode.observations
-        all_action[i, : length[i]] = np.asarray(episode.actions) / scale
+    all_obs = np.zeros((len(arrays), L + 1, arrays[0][0].shape[1]), np.float32)
+    all_action = np.zeros((len(arrays), L, arrays[0][1].shape[1]), np.float32)
+    for i, (obs, action) in enumerate(arrays):
+        all_obs[i, : length[i] + 1] = obs
+        all_action[i, : length[i]] = action / scale
     return all_obs, all_action, length

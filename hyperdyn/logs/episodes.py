@@ -134,13 +134,14 @@ def _check_pace(rows: Rows, where: str, start: int, end: int, dt: float | None) 
 
 
 def _check_finite(values: NDArray[np.float64], names: Sequence[str], where: str, first: int) -> None:
-    bad = np.argwhere(~np.isfinite(values))
+    with np.errstate(over="ignore"):
+        bad = np.argwhere(~np.isfinite(values.astype(np.float32)))
     if len(bad):
         row, entry = bad[0]
         raise LogError(
             f"{where}: a value is not a finite number",
             got=f"{values[row, entry]} in row {first + row}, column {_name(names, entry)}; {len(bad)} such values",
-            expected="a number in every observation, and in every action but an episode's last",
+            expected="a number of single precision in every observation, and in every action but an episode's last",
             fix="fill the gap, or end the episode before it and begin another after it",
         )
 

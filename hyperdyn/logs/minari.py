@@ -28,16 +28,37 @@ def read_minari(source: str | Path, spec: StateSpec, action_scale: float = 1.0) 
     found = []
     data = open_minari(source)
     for origin, episode in zip(origins(data), data.iterate_episodes(), strict=True):
-        obs, action = np.asarray(episode.observations), np.asarray(episode.actions)
         where = f"{source}, episode {episode.id}"
-        if obs.dtype == object or obs.ndim != 2 or action.ndim != 2:
-            got = f"observations {obs.dtype} {obs.shape}, actions {action.dtype} {action.shape}"
-            raise LogError(f"{where}: not flat", got=got, expected="boxes: [L+1,S] and [L,A]")
+        obs, action = flat(episode, where)
         action = np.concatenate([action / action_scale, np.zeros((1, action.shape[1]))])
         rows = Rows(obs.astype(np.float64), action.astype(np.float64), [str(episode.id)] * len(obs))
         system = f"{origin['split']}-{origin['system']}" if origin else ""
         found += [replace(e, system=system) for e in episodes_of(rows, where, spec)]
     return found
+
+
+def flat(episode: Any, where: str) -> tuple[Any, Any]:
+    """Observations [L+1,S] and actions [L,A] of a `minari.EpisodeData`.
+
+    Raises:
+        LogError: they are not arrays of numbers of that shape: of Dict, Tuple, Discrete or image spaces.
+    """
+    obs, action = np.asarray(episode.observations), np.asarray(episode.actions)
+    if "O" in (obs.dtype.char, action.dtype.char) or obs.ndim != 2 or action.ndim != 2:
+        raise LogError(
+            f"{where}: not flat",
+            got=f"observations {_kind(episode.observations)}, actions {_kind(episode.actions)}",
+            expected="boxes of one dimension: arrays [L+1,S] and [L,A]",
+            fix="flatten the spaces, and write discrete actions as numbers in [-1, 1], in a dataset of your own",
+        )
+    return obs, action
+
+
+def _kind(values: Any) -> str:
+    if isinstance(values, dict):
+        return f"of a Dict space with {', '.join(map(str, values))}"
+    array = np.asarray(values)
+    return f"{array.dtype} {list(array.shape)}"
 
 
 def origins(data: Any) -> list[dict[str, Any]]:

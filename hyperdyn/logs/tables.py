@@ -84,16 +84,14 @@ def _rows(numbers: dict[str, Column], episode: Sequence[str], chosen: Chosen, sc
 
 def _numbers(texts: Sequence[str], name: str, where: str, first: int) -> Column:
     """Numbers [R]; a gap is NaN."""
-    try:
-        return np.array([float(t) if t.strip() else np.nan for t in texts])
-    except ValueError:
-        for i, text in enumerate(texts):
-            try:
-                float(text or "nan")
-            except ValueError:
-                raise LogError(
-                    f"{where}: a value is no number",
-                    got=f"{text!r} in row {first + i}, column {name!r}",
-                    expected="numbers with a decimal point, or nothing where a value is missing",
-                ) from None
-        raise
+    numbers = np.full(len(texts), np.nan)
+    for i, text in enumerate(texts):
+        try:
+            numbers[i] = float(text.strip() or "nan")
+        except ValueError:
+            raise LogError(
+                f"{where}: a value is no number",
+                got=f"{text!r} in row {first + i}, column {name!r}",
+                expected="numbers with a decimal point, or nothing where a value is missing",
+            ) from None
+    return numbers

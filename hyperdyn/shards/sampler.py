@@ -16,8 +16,8 @@ class ElasticSampler:
 
     The order depends on (seed, epoch) alone: any number of ranks together see the same batches, no block twice, and
     the state {seed, epoch, consumed} continues on another number of ranks. The blocks of a system are spread evenly
-    over the epoch, so that a batch holds as many different systems as there are. What does not fill the last batch is
-    left out; it is another rest in each epoch.
+    over the epoch, so that a batch holds nearly as many different systems as it can. What does not fill the last batch
+    is left out; it is another rest in each epoch.
 
     systems: B, over all ranks.
     """

@@ -9,8 +9,11 @@ import gymnasium
 import numpy as np
 import pytest
 
+from hyperdyn.interchange import import_minari
 from hyperdyn.logs.episodes import LogError
 from hyperdyn.logs.reading import read_log
+from hyperdyn.shards.format import Header
+from hyperdyn.shards.store import ShardStore
 from hyperdyn.types import StateSpec
 
 minari = pytest.importorskip("minari", reason="the extra 'minari' is not installed")
@@ -53,3 +56,25 @@ def test_what_does_not_fit_is_refused(dataset: Any, tmp_path: Path) -> None:
         read_log("minari:test/other-v0", StateSpec(2, 1))
     with pytest.raises(LogError, match="no such Minari dataset"):
         read_log(tmp_path / "test", StateSpec(2, 1))
+
+
+def test_spaces_that_are_not_flat_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
+    from minari.data_collector import EpisodeBuffer
+
+    position = gymnasium.spaces.Box(-1, 1, (2,), np.float64)
+    ends = {"rewards": np.zeros(3), "terminations": np.zeros(3, bool), "truncations": np.arange(3) == 2}
+    named = EpisodeBuffer(observations={"position": np.zeros((4, 2))}, actions=np.zeros((3, 2)), **ends)
+    counted = EpisodeBuffer(observations=np.zeros((4, 2)), actions=np.zeros(3, np.int64), **ends)
+    unlike = {
+        "test/named-v0": (named, gymnasium.spaces.Dict({"position": position}), position, "Dict space with position"),
+        "test/counted-v0": (counted, position, gymnasium.spaces.Discrete(2), r"actions int64 \[3\]"),
+    }
+    header = Header("", "robot", (), 2, 2, 0.1, seed=0)
+    for name, (buffer, observed, acted, said) in unlike.items():
+        minari.create_dataset_from_buffers(name, [buffer], observation_space=observed, action_space=acted)
+        with pytest.raises(LogError, match=f"episode 0: not flat\n.*{said}"):
+            read_log(f"minari:{name}", StateSpec(2, 2))
+        with pytest.raises(LogError, match=f"episode 0: not flat\n.*{said}"):
+            import_minari(f"minari:{name}", str(tmp_path / name), header)
+        assert not len(ShardStore.open(tmp_path / name))
