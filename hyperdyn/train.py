@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import csv
 import gc
 import logging
 import os
@@ -19,7 +18,7 @@ from hydra.utils import get_class
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import LambdaCallback, Timer, WeightAveraging
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.strategies import ModelParallelStrategy
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import DictConfig, OmegaConf
@@ -33,6 +32,7 @@ from hyperdyn.evaluate.results import RESULTS
 from hyperdyn.files import write_whole
 from hyperdyn.module import DynamicsModule
 from hyperdyn.preemption import Preemption
+from hyperdyn.run_log import METRICS, RunLog
 from hyperdyn.saver import Saver, WholeCheckpoints
 from hyperdyn.steps_bar import StepsBar
 from hyperdyn.trust import check_fit
@@ -91,7 +91,7 @@ def _beginning(cfg: DictConfig, run: Path, anew: bool) -> LambdaCallback:
     def begin(trainer: Trainer, module: LightningModule) -> None:
         if trainer.is_global_zero:
             run.mkdir(parents=True, exist_ok=True)
-            for file in (DIVERGED, *((f"{CHECKPOINTS}/{LAST}", RESULTS) if anew else ())):
+            for file in (DIVERGED, *((f"{CHECKPOINTS}/{LAST}", METRICS, RESULTS) if anew else ())):
                 (run / file).unlink(missing_ok=True)
             write_whole(run / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True).encode())
 
@@ -140,7 +140,7 @@ def assemble(cfg: DictConfig, resume: Path | None = None, family: Family | None 
     plugins.sort(key=lambda p: not isinstance(p, WeightAveraging))  # a step is in the average before others look at it
     bars = [StepsBar(f"train {run.name}")] if cfg.trainer.get("enable_progress_bar", True) else []
     arguments = {"plugins": [WholeCheckpoints()], **build.plain(cfg.trainer), "strategy": _strategy(cfg.trainer)}
-    loggers = [TensorBoardLogger(run, name="tensorboard", version=""), csv_logger(run, step)]
+    loggers = [TensorBoardLogger(run, name="tensorboard", version=""), RunLog(run, step)]
     last = run / CHECKPOINTS / LAST
     callbacks = [
         _beginning(cfg, run, anew=resume is None),
@@ -177,28 +177,6 @@ def _family(cfg: DictConfig, given: Family | None) -> Family:
             fix='compose("train", [...], {"name": family.name})',
         )
     return given
-
-
-def csv_logger(run: Path, step: int) -> CSVLogger:
-    """A logger to run/metrics.csv that keeps the rows of an earlier part of the run, up to this step."""
-    file = run / "metrics.csv"
-    kept = [row for row in _rows(file) if int(row["step"]) < step] if file.is_file() else []
-    logger = CSVLogger(run, name="", version="", flush_logs_every_n_steps=1)
-    logger.experiment  # noqa: B018 - made on first use; it deletes what is put back below
-    for row in kept:
-        logger.experiment.log_metrics({k: v for k, v in row.items() if k != "step"}, int(row["step"]))
-    if kept:
-        logger.experiment.save()
-    return logger
-
-
-def _rows(file: Path) -> list[dict[str, str]]:
-    """The whole rows of a metrics.csv, without empty cells: a kill may have left the last one torn."""
-    lines = file.read_text().splitlines(keepends=True)
-    whole = [line for line in lines if line.endswith("\n")]
-    return [
-        {k: v for k, v in row.items() if k and v} for row in csv.DictReader(whole) if (row.get("step") or "").isdigit()
-    ]
 
 
 class FullySharded(ModelParallelStrategy):

@@ -196,17 +196,18 @@ def test_what_a_run_before_left_is_not_taken_for_that_of_one_begun_anew(
     train(cfg)
     for name in ("results.json", "diverged.txt"):
         (run / name).touch()
-    before = (run / "config.yaml").read_bytes()
+    before = [(run / name).read_bytes() for name in ("config.yaml", "metrics.csv")]
     with monkeypatch.context() as patch:
         patch.setattr(TrajectoryDataModule, "train_dataloader", fail)
         with pytest.raises(HyperdynError, match="too little"):
             train(OmegaConf.merge(cfg, {"seed": 5}))
     assert (run / "checkpoints" / "last.ckpt").is_file()  # not begun yet
-    assert (run / "config.yaml").read_bytes() == before
+    assert [(run / name).read_bytes() for name in ("config.yaml", "metrics.csv")] == before
     monkeypatch.setattr(build, "plugins", lambda *a, **k: [*plugins(*a, **k), StopAt()])
     with pytest.raises(ConnectionAbortedError):
         train(OmegaConf.merge(cfg, {"seed": 5}))
     left = {path.name for path in run.rglob("*")}
+    assert (run / "metrics.csv").read_text().splitlines()[1] != before[1].decode().splitlines()[1]
     assert not left & {"last.ckpt", "results.json", "diverged.txt"}
 
 
