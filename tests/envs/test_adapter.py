@@ -16,6 +16,7 @@ from hyperdyn.envs import load
 from hyperdyn.envs.adapter import gymnasium_family
 from hyperdyn.envs.adapter.actions import Actions
 from hyperdyn.envs.adapter.attributes import apply, formulas
+from hyperdyn.envs.adapter.physics import AHEAD
 from hyperdyn.envs.checks import check_family
 from hyperdyn.envs.spec import Family
 from hyperdyn.errors import ConfigError, EnvError, ShapeError
@@ -96,6 +97,17 @@ def test_a_replay_gives_the_episodes_that_setting_the_state_gives(family: Family
         simulator = one.simulate(row)
         paths.append(simulator.observe(simulator.rollout(simulator.reset([5])[:, None], action)))
     np.testing.assert_array_equal(paths[0], paths[1])
+
+
+def test_a_replay_looks_beyond_the_end_of_an_episode_and_says_how_far() -> None:
+    row, action = np.array([[9.0]]), some_actions(pendulum(), 1, 1, 31 + AHEAD)
+    paths = []
+    for one in (pendulum(episode_steps=30), pendulum(episode_steps=30, physics="replay")):
+        simulator = one.simulate(row)
+        paths.append(simulator.observe(simulator.rollout(simulator.reset([5])[:, None], action[:, :, :-1])))
+    np.testing.assert_array_equal(paths[0], paths[1])
+    with pytest.raises(EnvError, match=r"131 steps\n  expected: at most 130"):
+        simulator.rollout(simulator.reset([5])[:, None], action)
 
 
 def test_a_replay_refuses_the_state_of_another_system() -> None:

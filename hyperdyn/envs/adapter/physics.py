@@ -23,6 +23,8 @@ MUJOCO_STATE = int(
 )
 
 KINDS = ("auto", "mujoco", "attribute", "own", "replay")
+AHEAD = 100
+"""Steps after an episode's end that a replay can hold: planners look beyond it."""
 
 
 class AbstractPhysics(ABC):
@@ -111,12 +113,12 @@ class ReplayPhysics(AbstractPhysics):
     """The seed of an episode and its actions so far, played again: for an environment whose state cannot be set.
 
     It needs nothing but determinism, and an episode of T steps costs T of them, unless the environment stands there
-    already. State [3 + steps * A]: which system, seed, number of actions, the actions.
+    already. State [3 + (steps + AHEAD) * A]: which system, seed, number of actions, the actions.
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any], act: Any, steps: int, action_dim: int, system: int) -> None:
         self.env, self.act, self.system = env, act, system
-        self.size, self.shown = 3 + steps * action_dim, 0
+        self.size, self.shown = 3 + (steps + AHEAD) * action_dim, 0
         self._width = action_dim
         self._now = np.zeros(self.size)
 
@@ -151,7 +153,7 @@ class ReplayPhysics(AbstractPhysics):
                 "an episode is longer than the environment can play again",
                 got=f"{int(self._now[2]) + 1} steps",
                 expected=f"at most {(self.size - 3) // len(action)}",
-                fix="a larger episode_steps in the family",
+                fix="a larger episode_steps in the family, or a planner that looks less far ahead",
             )
         self._now[at : at + len(action)] = action
         self._now[2] += 1
